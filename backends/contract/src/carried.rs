@@ -179,9 +179,7 @@ mod tests {
                 parrot.read(&name, None, CALL).unwrap_err(),
                 parrot.write(&name, Value::text("v"), &Expected::Anything, CALL).unwrap_err(),
                 parrot.delete(&name, &Expected::Anything, CALL).unwrap_err(),
-                parrot
-                    .extra(&Extra { operation: "x".into(), arguments: Default::default() }, None, CALL)
-                    .unwrap_err(),
+                parrot.extra(&Extra { operation: "x".into(), arguments: Default::default() }, None, CALL).unwrap_err(),
             ];
             for error in errors {
                 assert_eq!(error.kind, ErrorKind::Invalid);

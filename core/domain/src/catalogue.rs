@@ -1,0 +1,136 @@
+//! The catalogue of events: for each type its tier, its severity and what it means. One table; `audit catalogue`
+//! prints it and `docs/events.md` repeats it. Refuses types that are not listed here.
+
+use crate::event::Status;
+use crate::severity::Severity;
+use serde::{Deserialize, Serialize};
+
+/// How long an event is kept (R6.5), and whether it may change state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Tier {
+    /// Critical: 2 years, purged by hand only. The only tier that changes state.
+    #[serde(rename = "c")]
+    Critical,
+    /// Sensitive: 1 year.
+    #[serde(rename = "s")]
+    Sensitive,
+    /// Routine: 7 days.
+    #[serde(rename = "r")]
+    Routine,
+    /// Personal data: 30 days.
+    #[serde(rename = "p")]
+    Personal,
+    /// Debug: 1 day.
+    #[serde(rename = "d")]
+    Debug,
+}
+
+impl Tier {
+    /// The word beside the letter.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Sensitive => "sensitive",
+            Self::Routine => "routine",
+            Self::Personal => "personal",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// What the catalogue says of one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The type's name in the line.
+    pub name: &'static str,
+    /// `action.verb`.
+    pub verb: &'static str,
+    /// Retention.
+    pub tier: Tier,
+    /// Severity when it succeeds or is pending.
+    pub fine: Severity,
+    /// Severity when it fails, is denied or is unknown.
+    pub bad: Severity,
+    /// `data_type`.
+    pub data_type: &'static str,
+    /// One sentence.
+    pub means: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($variant:ident $name:literal $verb:literal $tier:ident $fine:ident $bad:ident $data:literal $means:literal;)*) => {
+        /// Every type of event that Quarterdeck writes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum EventKind {
+            $(#[doc = $means] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl EventKind {
+            /// All of them, in the catalogue's order.
+            pub const ALL: &'static [EventKind] = &[$(EventKind::$variant),*];
+
+            /// What the catalogue says of it.
+            pub fn entry(self) -> Entry {
+                match self {
+                    $(Self::$variant => Entry {
+                        name: $name, verb: $verb, tier: Tier::$tier, fine: Severity::$fine, bad: Severity::$bad,
+                        data_type: $data, means: $means,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+catalogue! {
+    Snapshot "STATE_SNAPSHOT" "SNAPSHOT" Critical Info Major "journal" "All that was folded before; the first line of every file.";
+    Recovery "JOURNAL_RECOVERED" "RECOVER" Critical Major Critical "journal" "A torn end was cut off and is kept inside this event.";
+    SessionOpened "LOGIN_SUCCESS" "OPEN" Critical Info Minor "session" "A session began.";
+    SessionClosed "LOGOUT" "CLOSE" Sensitive Info Minor "session" "A session ended.";
+    SecretRead "SECRET_READ" "READ" Critical Info Major "secret" "A value was read by a person or for a program.";
+    SecretReveal "SECRET_REVEAL" "REVEAL" Critical Minor Major "secret" "A value was shown on a screen for ten seconds.";
+    SecretWrite "SECRET_WRITE" "WRITE" Critical Minor Major "secret" "A value was stored.";
+    SecretDelete "SECRET_DELETE" "DELETE" Critical Minor Major "secret" "A secret was removed.";
+    SecretRekey "SECRET_REKEY" "REKEY" Critical Minor Major "secret" "The Fernet file was sealed with a new key.";
+    SecretValidate "SECRET_VALIDATE" "VALIDATE" Sensitive Info Minor "secret" "A store was opened and checked.";
+    KeyGenerated "KEY_GENERATED" "GENERATE" Sensitive Info Minor "secret" "A new key was made; it is not kept here.";
+    PermissionDenied "PERMISSION_DENIED" "REFUSE" Critical Major Major "policy" "A request was refused by policy.";
+    ConfigRead "CONFIG_READ" "READ" Sensitive Info Minor "config" "The resolved configuration was shown, masked.";
+    BackendUp "BACKEND_UP" "OBSERVE" Routine Info Info "backend" "A backend answers.";
+    BackendDown "BACKEND_DOWN" "OBSERVE" Routine Major Major "backend" "A backend does not answer or refuses.";
+    PluginRefused "PLUGIN_REFUSED" "LOAD" Sensitive Major Major "plugin" "A plugin library was not loaded.";
+    JournalVerified "AUDIT_VERIFIED" "VERIFY" Sensitive Info Critical "journal" "The chain was checked.";
+    EnvironmentCrossed "ENVIRONMENT_CROSSED" "REFUSE" Critical Major Major "policy" "A secret of another environment was asked for.";
+}
+
+impl EventKind {
+    /// How bad an event of this type with this outcome is.
+    pub fn severity(self, status: Status) -> Severity {
+        let entry = self.entry();
+        match status {
+            Status::Success | Status::Pending => entry.fine,
+            Status::Failure | Status::Denied | Status::Unknown => entry.bad,
+        }
+    }
+
+    /// Finds a type by its name in a line.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.entry().name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_match_what_serde_writes() {
+        let mut seen = std::collections::BTreeSet::new();
+        for kind in EventKind::ALL {
+            let name = kind.entry().name;
+            assert!(seen.insert(name), "{name} stands twice");
+            assert_eq!(serde_json::to_string(kind).ok(), Some(format!("\"{name}\"")));
+            assert_eq!(EventKind::by_name(name), Some(*kind));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What Quarterdeck knows and decides. Refuses a clock, a file, the environment, the network and a thread: time is an
+//! argument, and everything that happens outside arrives as data.
+#![forbid(unsafe_code)]
+
+pub mod audit;
+pub mod catalogue;
+pub mod environment;
+pub mod event;
+pub mod overview;
+pub mod person;
+pub mod rotation;
+pub mod severity;
+pub mod state;

@@ -1,0 +1,134 @@
+//! The state: a fold over the journal, and nothing else. Refuses events that are not of tier c.
+
+use crate::catalogue::{EventKind, Tier};
+use crate::event::{Detail, Event, Status};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What the journal knows of one secret.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SecretHistory {
+    /// When the current value was stored through us, and by whom.
+    pub written: Option<Written>,
+    /// When a value was last read or revealed through us.
+    pub last_read: Option<Timestamp>,
+    /// Reads and reveals of a value, ever.
+    pub reads: u64,
+}
+
+/// One write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// When.
+    pub at: Timestamp,
+    /// The person.
+    pub by: String,
+    /// The version it made, where the backend told.
+    pub version: Option<String>,
+    /// The value's keyed fingerprint.
+    pub fingerprint: Option<String>,
+}
+
+/// What everybody who reads the same journal agrees on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct State {
+    /// By `layer` and name, `fernet:broker.password`.
+    pub secrets: BTreeMap<String, SecretHistory>,
+    /// Intents whose outcome is not written yet: request id and what was asked.
+    pub pending: BTreeMap<String, Intent>,
+    /// Refusals, ever.
+    pub refused: u64,
+    /// The last refusal, in words, with its time.
+    pub last_refusal: Option<(Timestamp, String)>,
+}
+
+/// Something decided and not yet done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// When.
+    pub at: Timestamp,
+    /// The event's type by name.
+    pub kind: String,
+    /// By whom.
+    pub by: String,
+    /// On what.
+    pub resource: String,
+}
+
+impl State {
+    /// The key of a secret in [`State::secrets`].
+    pub fn key(layer: &str, name: &str) -> String {
+        format!("{layer}:{name}")
+    }
+
+    /// What the journal knows of this secret.
+    pub fn secret(&self, layer: &str, name: &str) -> Option<&SecretHistory> {
+        self.secrets.get(&Self::key(layer, name))
+    }
+
+    /// Folds one event in. An event that is not critical changes nothing, whatever it says.
+    pub fn fold(&mut self, event: &Event) {
+        if event.event_type.entry().tier != Tier::Critical {
+            return;
+        }
+        if let (EventKind::Snapshot, Detail::Snapshot { state, .. }) = (event.event_type, &event.detail) {
+            *self = (**state).clone();
+            return;
+        }
+        if event.result.status == Status::Pending {
+            self.pending.insert(
+                event.context.request_id.clone(),
+                Intent {
+                    at: event.timestamp,
+                    kind: event.event_type.entry().name.to_owned(),
+                    by: event.actor.id.clone(),
+                    resource: event.action.resource.clone(),
+                },
+            );
+            return;
+        }
+        self.pending.remove(&event.context.request_id);
+        match event.event_type {
+            EventKind::SecretRead | EventKind::SecretReveal => self.fold_read(event),
+            EventKind::SecretWrite => self.fold_write(event),
+            EventKind::SecretDelete => self.fold_delete(event),
+            EventKind::PermissionDenied | EventKind::EnvironmentCrossed => self.fold_refusal(event),
+            _ => {}
+        }
+    }
+
+    fn fold_read(&mut self, event: &Event) {
+        if let (Status::Success, Detail::Secret { layer, name, .. }) = (event.result.status, &event.detail) {
+            let history = self.secrets.entry(Self::key(layer, name)).or_default();
+            history.reads += 1;
+            history.last_read = Some(event.timestamp);
+        }
+    }
+
+    fn fold_write(&mut self, event: &Event) {
+        if let (Status::Success, Detail::Secret { layer, name, version, fingerprint, .. }) =
+            (event.result.status, &event.detail)
+        {
+            self.secrets.entry(Self::key(layer, name)).or_default().written = Some(Written {
+                at: event.timestamp,
+                by: event.actor.id.clone(),
+                version: version.clone(),
+                fingerprint: fingerprint.clone(),
+            });
+        }
+    }
+
+    fn fold_delete(&mut self, event: &Event) {
+        if let (Status::Success, Detail::Secret { layer, name, .. }) = (event.result.status, &event.detail) {
+            self.secrets.remove(&Self::key(layer, name));
+        }
+    }
+
+    fn fold_refusal(&mut self, event: &Event) {
+        self.refused += 1;
+        if let Detail::Refusal { asked, .. } = &event.detail {
+            self.last_refusal = Some((event.timestamp, format!("{}, {asked}", event.actor.id)));
+        }
+    }
+}

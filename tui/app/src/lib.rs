@@ -1,0 +1,1 @@
+//! The screen as a pure function: model, update, keys.
