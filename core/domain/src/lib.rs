@@ -2,12 +2,16 @@
 //! argument, and everything that happens outside arrives as data.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod audit;
 pub mod catalogue;
+pub mod decide;
 pub mod environment;
 pub mod event;
+pub mod layers;
 pub mod overview;
 pub mod person;
+pub mod request;
 pub mod rotation;
 pub mod severity;
 pub mod state;

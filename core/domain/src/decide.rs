@@ -1,0 +1,191 @@
+//! The decision: a pure function of who asks, for what, where. It gives its reasons. Refuses by default: an error in a
+//! rule is never a permit.
+
+use crate::access::{self, Change, Class};
+use crate::environment::Environment;
+use crate::person::{Role, Who};
+use crate::request::Request;
+use std::collections::BTreeMap;
+
+/// Where and by whom something is asked.
+#[derive(Debug, Clone)]
+pub struct Situation<'a> {
+    /// Who.
+    pub who: &'a Who,
+    /// Where; `None` for the guide's verbs on a file that belongs to no environment.
+    pub environment: Option<Environment>,
+    /// Why nothing may be changed here (`--readonly`, `DP_IBKR__READONLY`, look only), if so.
+    pub look_only: Option<&'a str>,
+    /// Classes that configuration gives to secrets by name, before [`Class::of`] is asked.
+    pub classes: &'a BTreeMap<String, Class>,
+}
+
+/// What is decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Do it.
+    Permit,
+    /// Not here, not now, not you: each reason in words.
+    Refuse(Vec<String>),
+    /// Not before this role has signed.
+    NeedsApproval {
+        /// Whose yes.
+        by: Role,
+        /// In words.
+        why: String,
+    },
+    /// It belongs to another environment: refused and recorded as such (R2.2).
+    Crossed {
+        /// Whose it is.
+        owner: Environment,
+    },
+}
+
+/// Decides.
+pub fn decide(situation: &Situation<'_>, request: &Request) -> Decision {
+    if let Some(owner) = foreign_owner(situation, request) {
+        return Decision::Crossed { owner };
+    }
+    if let (Some(why), true) = (situation.look_only, request.changes_something()) {
+        return Decision::Refuse(vec![format!("nothing can be changed from here: {why}")]);
+    }
+    match request {
+        Request::Read { target, .. } => read(situation, &target.name),
+        Request::Write { .. } | Request::Delete { .. } | Request::Rekey { .. } => change(situation),
+        Request::OpenSession { .. } => open(situation),
+        Request::CloseSession
+        | Request::Validate { .. }
+        | Request::GenerateKey
+        | Request::ShowConfig
+        | Request::VerifyJournal => Decision::Permit,
+    }
+}
+
+fn foreign_owner(situation: &Situation<'_>, request: &Request) -> Option<Environment> {
+    let here = situation.environment?;
+    let owner = Environment::owner_of(&request.target()?.name)?;
+    (owner != here).then_some(owner)
+}
+
+fn open(situation: &Situation<'_>) -> Decision {
+    match situation.who.role {
+        Some(Role::Service) => Decision::Refuse(vec!["the role 'service' is for programs: it has no log-in".into()]),
+        _ => Decision::Permit,
+    }
+}
+
+fn read(situation: &Situation<'_>, name: &str) -> Decision {
+    let class = situation.classes.get(name).copied().unwrap_or_else(|| Class::of(name));
+    if access::may_read(situation.who.role, class, situation.environment) {
+        return Decision::Permit;
+    }
+    Decision::Refuse(vec![match situation.who.role {
+        Some(role) => format!("the role '{role}' may not read a {} secret {}", class.name(), place(situation)),
+        None => no_role(situation),
+    }])
+}
+
+fn change(situation: &Situation<'_>) -> Decision {
+    match access::may_change(situation.who.role, situation.environment) {
+        Change::Allowed => Decision::Permit,
+        Change::NeedsApproval(by) => Decision::NeedsApproval {
+            by,
+            why: format!("a change {} needs a signed approval by {by}, which can't be given yet", place(situation)),
+        },
+        Change::Refused => Decision::Refuse(vec![match situation.who.role {
+            Some(role) => format!("the role '{role}' may not change a secret {}", place(situation)),
+            None => no_role(situation),
+        }]),
+    }
+}
+
+fn place(situation: &Situation<'_>) -> String {
+    situation.environment.map_or_else(|| "here".into(), |environment| format!("in {}", environment.title()))
+}
+
+fn no_role(situation: &Situation<'_>) -> String {
+    format!("configuration gives '{}' no role {}: add a [[person]] with it", situation.who.person, place(situation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::person::Person;
+    use crate::request::{Purpose, Target};
+
+    fn who(role: Option<Role>) -> Who {
+        Who { person: Person::parse("alice").expect("a plain handle"), role, session: "sess-1".into() }
+    }
+
+    fn target(name: &str) -> Target {
+        Target { layer: "fernet".into(), name: name.into() }
+    }
+
+    fn every_request(name: &str) -> Vec<Request> {
+        let target = target(name);
+        vec![
+            Request::OpenSession { host: "h".into(), program: "cockpit".into(), pid: 1 },
+            Request::CloseSession,
+            Request::Read { target: target.clone(), purpose: Purpose::Get },
+            Request::Read { target: target.clone(), purpose: Purpose::Reveal },
+            Request::Write { target: target.clone() },
+            Request::Delete { target },
+            Request::Rekey { layer: "fernet".into() },
+            Request::Validate { layer: "fernet".into() },
+            Request::GenerateKey,
+            Request::ShowConfig,
+            Request::VerifyJournal,
+        ]
+    }
+
+    #[test]
+    fn under_look_only_no_change_is_permitted_for_any_role_anywhere() {
+        let classes = BTreeMap::new();
+        for role in Role::ALL.into_iter().map(Some).chain([None]) {
+            for environment in [None, Some(Environment::Qa), Some(Environment::Paper), Some(Environment::Production)] {
+                let who = who(role);
+                let situation = Situation { who: &who, environment, look_only: Some("--readonly"), classes: &classes };
+                for request in every_request("broker.password") {
+                    if request.changes_something() {
+                        let got = decide(&situation, &request);
+                        assert!(matches!(got, Decision::Refuse(_)), "{role:?} {environment:?} {request:?}: {got:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_of_another_environment_is_out_of_reach_for_every_role() {
+        let classes = BTreeMap::new();
+        for role in Role::ALL {
+            let who = who(Some(role));
+            let situation =
+                Situation { who: &who, environment: Some(Environment::Qa), look_only: None, classes: &classes };
+            for request in every_request("prod/trader/ibkr-api-key").iter().filter(|r| r.target().is_some()) {
+                assert_eq!(decide(&situation, request), Decision::Crossed { owner: Environment::Production });
+            }
+        }
+    }
+
+    #[test]
+    fn a_class_from_configuration_comes_before_the_name() {
+        let classes = BTreeMap::from([("plain.name".to_owned(), Class::Broker)]);
+        let who = who(Some(Role::Devops));
+        let situation =
+            Situation { who: &who, environment: Some(Environment::Production), look_only: None, classes: &classes };
+        let read = |name: &str| decide(&situation, &Request::Read { target: target(name), purpose: Purpose::Get });
+        assert!(matches!(read("plain.name"), Decision::Refuse(_)));
+        assert_eq!(read("other.name"), Decision::Permit);
+    }
+
+    #[test]
+    fn production_waits_for_governance_and_says_so() {
+        let classes = BTreeMap::new();
+        let who = who(Some(Role::Devops));
+        let situation =
+            Situation { who: &who, environment: Some(Environment::Production), look_only: None, classes: &classes };
+        let got = decide(&situation, &Request::Write { target: target("broker.password") });
+        assert!(matches!(got, Decision::NeedsApproval { by: Role::Governance, .. }), "{got:?}");
+    }
+}

@@ -1,0 +1,128 @@
+//! What a person or a command asks for. Keys and verbs meet here. Refuses to hold a value: a value to be stored goes
+//! beside the request, and a value that was read comes back beside the answer.
+
+use crate::catalogue::EventKind;
+
+/// Which secret, in which layer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// The layer: `env`, `fernet` …
+    pub layer: String,
+    /// The backend's name for the secret.
+    pub name: String,
+}
+
+impl Target {
+    /// `secret://fernet/broker.password`
+    pub fn resource(&self) -> String {
+        format!("secret://{}/{}", self.layer, self.name)
+    }
+}
+
+/// Why a value is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// `secrets get`.
+    Get,
+    /// `v` on the screen: ten seconds.
+    Reveal,
+}
+
+/// One thing that is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Opens a session: a cockpit, or one verb.
+    OpenSession {
+        /// The host.
+        host: String,
+        /// `cockpit` or the verb.
+        program: String,
+        /// The process.
+        pid: u32,
+    },
+    /// Ends it.
+    CloseSession,
+    /// Reads a value.
+    Read {
+        /// Which.
+        target: Target,
+        /// Why.
+        purpose: Purpose,
+    },
+    /// Stores a value.
+    Write {
+        /// Which.
+        target: Target,
+    },
+    /// Removes a secret.
+    Delete {
+        /// Which.
+        target: Target,
+    },
+    /// Seals the Fernet file with a new key.
+    Rekey {
+        /// The layer that holds the file.
+        layer: String,
+    },
+    /// Opens a store and checks it.
+    Validate {
+        /// The layer.
+        layer: String,
+    },
+    /// Makes a Fernet key.
+    GenerateKey,
+    /// Shows the resolved configuration, masked.
+    ShowConfig,
+    /// Checks the journal's chain.
+    VerifyJournal,
+}
+
+impl Request {
+    /// The event that records it.
+    pub fn event(&self) -> EventKind {
+        match self {
+            Self::OpenSession { .. } => EventKind::SessionOpened,
+            Self::CloseSession => EventKind::SessionClosed,
+            Self::Read { purpose: Purpose::Get, .. } => EventKind::SecretRead,
+            Self::Read { purpose: Purpose::Reveal, .. } => EventKind::SecretReveal,
+            Self::Write { .. } => EventKind::SecretWrite,
+            Self::Delete { .. } => EventKind::SecretDelete,
+            Self::Rekey { .. } => EventKind::SecretRekey,
+            Self::Validate { .. } => EventKind::SecretValidate,
+            Self::GenerateKey => EventKind::KeyGenerated,
+            Self::ShowConfig => EventKind::ConfigRead,
+            Self::VerifyJournal => EventKind::JournalVerified,
+        }
+    }
+
+    /// What it is done to, as the record names it.
+    pub fn resource(&self) -> String {
+        match self {
+            Self::OpenSession { program, .. } => format!("session://{program}"),
+            Self::CloseSession => "session://".into(),
+            Self::Read { target, .. } | Self::Write { target } | Self::Delete { target } => target.resource(),
+            Self::Rekey { layer } | Self::Validate { layer } => format!("backend://{layer}"),
+            Self::GenerateKey => "key://fernet".into(),
+            Self::ShowConfig => "config://".into(),
+            Self::VerifyJournal => "journal://".into(),
+        }
+    }
+
+    /// The secret it is about.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Read { target, .. } | Self::Write { target } | Self::Delete { target } => Some(target),
+            _ => None,
+        }
+    }
+
+    /// True when it changes what is stored: read-only refuses it.
+    pub fn changes_something(&self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Delete { .. } | Self::Rekey { .. })
+    }
+
+    /// In words, for a refusal: `read secret://fernet/broker.password`.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.event().entry().verb.to_lowercase(), self.resource())
+    }
+}
