@@ -140,6 +140,7 @@ fn misshapen(operation: &str, (answer, secret): &Answered) -> BackendError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may")]
 mod tests {
     use super::*;
     use std::time::Duration;
