@@ -161,6 +161,8 @@ pub struct Entry {
     pub version: Option<VersionId>,
     /// When the current version was made, Unix seconds, where a listing tells it.
     pub created_at: Option<i64>,
+    /// It was made no later than this, Unix seconds: a lower bound of its age (a Fernet token's time).
+    pub not_after: Option<i64>,
 }
 
 /// One page of a listing.
