@@ -1,0 +1,133 @@
+//! Several files into one table: the later file wins, table by table; a list is replaced as a whole. Paths are anchored
+//! to the folder of the file that says them. Refuses to read anything: text in, table out.
+
+use super::ConfigError;
+use std::path::Path;
+use toml::{Table, Value};
+
+/// The tables that decide who may do what. In Production they count only from the machine's own, root-owned file: a
+/// file planted in a working folder must not make a Governance officer.
+pub(super) const PRIVILEGED: [&str; 5] = ["person", "plugins", "layers", "secret", "backend"];
+
+/// Parses one file and anchors its paths.
+pub(super) fn parse(text: &str, file: &Path) -> Result<Table, ConfigError> {
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
+        file: file.to_owned(),
+        line: line_of(text, error.span()),
+        what: error.message().to_owned(),
+    })?;
+    // Checked file by file, so that the error names the file and the line; what counts is the merged table.
+    if let Err(error) = toml::from_str::<super::schema::File>(text) {
+        return Err(ConfigError::Meaning {
+            file: file.to_owned(),
+            line: line_of(text, error.span()),
+            what: with_nearest(error.message()),
+        });
+    }
+    if let Some(folder) = file.parent() {
+        anchor(&mut table, folder);
+    }
+    Ok(table)
+}
+
+/// Lays `over` upon `under`.
+pub(super) fn lay(under: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+fn line_of(text: &str, span: Option<std::ops::Range<usize>>) -> usize {
+    let upto = span.map_or(0, |span| span.start.min(text.len()));
+    1 + text.as_bytes()[..upto].iter().filter(|byte| **byte == b'\n').count()
+}
+
+fn anchor(table: &mut Table, folder: &Path) {
+    if let Some(Value::Table(backends)) = table.get_mut("backend") {
+        for (_, backend) in backends.iter_mut() {
+            for key in ["path", "key_file", "env_files"] {
+                backend.get_mut(key).into_iter().for_each(|value| anchor_value(value, folder));
+            }
+        }
+    }
+    if let Some(Value::Table(plugins)) = table.get_mut("plugins") {
+        plugins.get_mut("folders").into_iter().for_each(|value| anchor_value(value, folder));
+    }
+    if let Some(Value::Array(sources)) = table.get_mut("audit").and_then(|audit| audit.get_mut("source")) {
+        for source in sources {
+            source.get_mut("path").into_iter().for_each(|value| anchor_value(value, folder));
+        }
+    }
+}
+
+fn anchor_value(value: &mut Value, folder: &Path) {
+    match value {
+        Value::String(path) if !Path::new(path.as_str()).is_absolute() => {
+            *path = folder.join(path.as_str()).to_string_lossy().into_owned();
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| anchor_value(item, folder)),
+        _ => {}
+    }
+}
+
+/// Adds 'did you mean' to serde's 'unknown field `x`, expected one of `a`, `b`'.
+fn with_nearest(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let (Some(wrong), true) = (quoted.next(), message.starts_with("unknown field")) else { return message.to_owned() };
+    match nearest(wrong, quoted) {
+        Some(right) => format!("there is no key '{wrong}' here; did you mean '{right}'?"),
+        None => format!("there is no key '{wrong}' here"),
+    }
+}
+
+/// The candidate that resembles `wrong` most.
+pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates.min_by_key(|candidate| distance(wrong, candidate))
+}
+
+/// Levenshtein distance, by two rows.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_names_its_line_and_the_nearest_right_one() {
+        let error = parse("[screen]\ntheem = \"dark\"\n", Path::new("/x/quarterdeck.toml")).expect_err("a wrong key");
+        let said = error.to_string();
+        assert!(said.contains("line 2") && said.contains("'theem'") && said.contains("'theme'"), "{said}");
+    }
+
+    #[test]
+    fn the_later_file_wins_and_leaves_the_rest() {
+        let mut under = parse("[screen]\ntheme='dark'\nascii=true\n", Path::new("/a/q.toml")).expect("valid");
+        lay(&mut under, parse("[screen]\ntheme='light'\n", Path::new("/b/q.toml")).expect("valid"));
+        assert_eq!(under["screen"]["theme"].as_str(), Some("light"));
+        assert_eq!(under["screen"]["ascii"].as_bool(), Some(true));
+    }
+
+    #[test]
+    fn a_path_belongs_to_the_file_that_says_it() {
+        let table = parse("[backend.fernet]\npath='s/x.bin'\n", Path::new("/a/q.toml")).expect("valid");
+        assert_eq!(table["backend"]["fernet"]["path"].as_str(), Some("/a/s/x.bin"));
+    }
+}

@@ -1,0 +1,257 @@
+//! Configuration: found, merged, parsed once. Refuses to guess an environment, and in Production refuses roles, policy
+//! and plugins from any file that root does not own.
+
+pub mod duration;
+mod merge;
+mod schema;
+
+pub use merge::nearest;
+pub use schema::{BackendTable, File, KeyNames, SecretTable, SourceTable};
+
+use crate::surroundings::Surroundings;
+use quarterdeck_domain::access::Class;
+use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
+use quarterdeck_domain::person::{Person, Role};
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use toml::Table;
+
+/// The file's name in each of its places.
+pub const FILE_NAME: &str = "quarterdeck.toml";
+
+/// What is wrong with the configuration: where, what, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It can't be read.
+    #[error("{file} can't be read: {why}. Check its owner and mode")]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// It is not TOML.
+    #[error("{file} line {line} is not TOML: {what}. Mend that line; nothing was started")]
+    Syntax {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What.
+        what: String,
+    },
+    /// It says something that has no meaning.
+    #[error("{file} line {line}: {what}. 'quarterdeck help configuration' lists the keys; nothing was started")]
+    Meaning {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What.
+        what: String,
+    },
+    /// A value has no meaning; the key is named.
+    #[error("configuration: {key}: {what}")]
+    Value {
+        /// The key.
+        key: String,
+        /// What.
+        what: String,
+    },
+    /// No environment, or an unknown one.
+    #[error(transparent)]
+    Environment(#[from] UnknownEnvironment),
+}
+
+/// Which environment is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// What `DP_ENVIRONMENT` and the files say.
+    AsConfigured,
+    /// What `--env` says.
+    Named(&'a str),
+    /// The sandbox; no name leads here.
+    Demo,
+}
+
+/// All that was configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The merged file.
+    pub file: File,
+    /// Which files it came from, lowest first.
+    pub files: Vec<PathBuf>,
+    /// Which environment; `None` only where none is needed and none was named.
+    pub environment: Option<Environment>,
+    /// Things that were left aside, loudly.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Finds, merges and parses.
+    pub fn load(surroundings: &Surroundings, wanted: Wanted<'_>) -> Result<Self, ConfigError> {
+        let places = [
+            surroundings.etc.join(FILE_NAME),
+            surroundings.config_home().join(FILE_NAME),
+            surroundings.cwd.join(FILE_NAME),
+        ];
+        let mut found: Vec<(PathBuf, Table, bool)> = Vec::new();
+        for place in places {
+            if found.iter().any(|(file, ..)| *file == place) {
+                continue;
+            }
+            if let Some((text, by_root)) = read(&place)? {
+                let trusted = by_root && place.starts_with(&surroundings.etc);
+                found.push((place.clone(), merge::parse(&text, &place)?, trusted));
+            }
+        }
+        let mut warnings = Vec::new();
+        let all = lay_all(found.iter().map(|(_, table, _)| table.clone()));
+        let trusted_only = lay_all(found.iter().filter(|(.., trusted)| *trusted).map(|(_, table, _)| table.clone()));
+        let environment = environment(surroundings, wanted, &all, &trusted_only)?;
+        let merged = if environment == Some(Environment::Production) {
+            lay_all(found.iter().map(|(file, table, trusted)| {
+                let mut table = table.clone();
+                if !trusted {
+                    strip_privileged(&mut table, file, &surroundings.etc, &mut warnings);
+                }
+                table
+            }))
+        } else {
+            all
+        };
+        let file: File = merged.try_into().map_err(|error: toml::de::Error| ConfigError::Value {
+            key: "all files together".into(),
+            what: error.message().to_owned(),
+        })?;
+        let config = Self { file, files: found.into_iter().map(|(file, ..)| file).collect(), environment, warnings };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The person and role that configuration gives to a Unix user, here.
+    pub fn person_of(&self, user: &str) -> (Option<Person>, Option<Role>) {
+        let here = self.environment.map(Environment::name);
+        let entry = self.file.person.iter().find(|person| {
+            person.unix.as_deref().unwrap_or(&person.name) == user
+                && person.environments.as_ref().is_none_or(|list| {
+                    list.iter().any(|name| {
+                        Environment::parse(name, &self.file.environment.aliases).ok().map(Environment::name) == here
+                    })
+                })
+        });
+        match entry {
+            Some(entry) => (Person::parse(&entry.name), Role::parse(&entry.role)),
+            None => (None, None),
+        }
+    }
+
+    /// The classes that configuration gives to secrets.
+    pub fn classes(&self) -> BTreeMap<String, Class> {
+        let class = |secret: &SecretTable| Some((secret.name.clone(), Class::parse(secret.class.as_deref()?)?));
+        self.file.secret.iter().filter_map(class).collect()
+    }
+
+    /// What configuration says of one secret, by its backend name or its key.
+    pub fn secret(&self, name: &str) -> Option<&SecretTable> {
+        self.file.secret.iter().find(|secret| secret.name == name || secret.key.as_deref() == Some(name))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |key: String, what: String| Err(ConfigError::Value { key, what });
+        for person in &self.file.person {
+            if Person::parse(&person.name).is_none() {
+                return wrong(
+                    "[[person]] name".into(),
+                    format!("'{}' is not a handle (letters, digits, . _ -)", person.name),
+                );
+            }
+            if Role::parse(&person.role).is_none() {
+                let near = nearest(&person.role, Role::ALL.iter().map(|role| role.name())).unwrap_or_default();
+                return wrong(
+                    format!("[[person]] {}", person.name),
+                    format!("there is no role '{}'; did you mean '{near}'?", person.role),
+                );
+            }
+        }
+        for secret in &self.file.secret {
+            if let Some(class) = secret.class.as_deref().filter(|class| Class::parse(class).is_none()) {
+                let near = nearest(class, Class::ALL.iter().map(|class| class.name())).unwrap_or_default();
+                return wrong(
+                    format!("[[secret]] {}", secret.name),
+                    format!("there is no class '{class}'; did you mean '{near}'?"),
+                );
+            }
+        }
+        let durations = self.file.secret.iter().map(|s| (format!("[[secret]] {} period", s.name), &s.period));
+        let sources = self.file.audit.source.iter().map(|s| (format!("[[audit.source]] {} every", s.name), &s.every));
+        let backends = self.file.backend.iter().flat_map(|(name, backend)| {
+            [(format!("[backend.{name}] every"), &backend.every), (format!("[backend.{name}] within"), &backend.within)]
+        });
+        for (key, text) in durations.chain(sources).chain(backends) {
+            if let Some(Err(what)) = text.as_deref().map(duration::parse) {
+                return wrong(key, what);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lay_all(tables: impl Iterator<Item = Table>) -> Table {
+    tables.fold(Table::new(), |mut under, over| {
+        merge::lay(&mut under, over);
+        under
+    })
+}
+
+/// The file's text and whether root alone can have written it; `None` when there is no such file.
+fn read(file: &Path) -> Result<Option<(String, bool)>, ConfigError> {
+    let unreadable = |why| ConfigError::Unreadable { file: file.to_owned(), why };
+    let meta = match std::fs::metadata(file) {
+        Ok(meta) => meta,
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(unreadable(why)),
+    };
+    let by_root = |meta: &std::fs::Metadata| meta.uid() == 0 && meta.mode() & 0o022 == 0;
+    let folder_by_root = file.parent().and_then(|folder| std::fs::metadata(folder).ok()).is_some_and(|m| by_root(&m));
+    let text = std::fs::read_to_string(file).map_err(unreadable)?;
+    Ok(Some((text, by_root(&meta) && folder_by_root)))
+}
+
+fn strip_privileged(table: &mut Table, file: &Path, etc: &Path, warnings: &mut Vec<String>) {
+    for key in merge::PRIVILEGED {
+        if table.remove(key).is_some() {
+            warnings.push(format!(
+                "[{key}] of {} was left aside: in Production it counts only from {} owned by root",
+                file.display(),
+                etc.join(FILE_NAME).display()
+            ));
+        }
+    }
+}
+
+/// `--env`, then `DP_ENVIRONMENT`, then the machine's own file, then the others.
+fn environment(
+    surroundings: &Surroundings,
+    wanted: Wanted<'_>,
+    all: &Table,
+    trusted: &Table,
+) -> Result<Option<Environment>, ConfigError> {
+    let table = |from: &Table| -> schema::EnvironmentTable {
+        from.get("environment").cloned().and_then(|value| value.try_into().ok()).unwrap_or_default()
+    };
+    let (from_all, from_trusted) = (table(all), table(trusted));
+    let name = match wanted {
+        Wanted::Demo => return Ok(Some(Environment::Demo)),
+        Wanted::Named(name) => Some(name.to_owned()),
+        Wanted::AsConfigured => surroundings.var("DP_ENVIRONMENT").map(str::to_owned),
+    };
+    match name.or(from_trusted.name).or(from_all.name) {
+        Some(name) => Ok(Some(Environment::parse(&name, &from_all.aliases)?)),
+        None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! What a configuration file may say. Refuses unknown keys.
+
+use quarterdeck_domain::environment::Environment;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A whole file, or several merged.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct File {
+    /// Which environment this is, and other names for environments.
+    pub environment: EnvironmentTable,
+    /// People and their roles.
+    pub person: Vec<PersonTable>,
+    /// The desk that is called when the screen can't help.
+    pub desk: DeskTable,
+    /// The order of resolution.
+    pub layers: LayersTable,
+    /// The backends by instance name.
+    pub backend: BTreeMap<String, BackendTable>,
+    /// Where plugins lie and how they are run.
+    pub plugins: PluginsTable,
+    /// What is known of single secrets.
+    pub secret: Vec<SecretTable>,
+    /// Other programs' audit files.
+    pub audit: AuditTable,
+    /// How the screen looks.
+    pub screen: ScreenTable,
+    /// Keys by action name.
+    pub keys: BTreeMap<String, KeyNames>,
+}
+
+/// `[environment]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EnvironmentTable {
+    /// The environment's name; `--env` and `DP_ENVIRONMENT` come before it.
+    pub name: Option<String>,
+    /// Other names: `staging = "paper"`.
+    pub aliases: BTreeMap<String, Environment>,
+}
+
+/// `[[person]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonTable {
+    /// The handle that stands in the journal.
+    pub name: String,
+    /// The Unix user; the same as `name` when it is left out.
+    pub unix: Option<String>,
+    /// `trader`, `devops`, `qa`, `service` or `governance`.
+    pub role: String,
+    /// The environments the role is for; all when it is left out.
+    pub environments: Option<Vec<String>>,
+}
+
+/// `[desk]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeskTable {
+    /// A telephone number.
+    pub phone: Option<String>,
+}
+
+/// `[layers]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LayersTable {
+    /// Backend instances, highest first; the default order for those left out.
+    pub order: Option<Vec<String>>,
+}
+
+/// `[backend.NAME]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackendTable {
+    /// The plugin, when it is not the instance's name.
+    pub plugin: Option<String>,
+    /// `false` leaves it out.
+    pub enabled: Option<bool>,
+    /// `child` (the default) or `none`.
+    pub isolation: Option<String>,
+    /// The file of `fernet` and `yaml`.
+    pub path: Option<PathBuf>,
+    /// A file with the Fernet key, mode 0600, when it is not in `DP_SECRETS_ENCRYPTION_KEY`.
+    pub key_file: Option<PathBuf>,
+    /// Files of the `env` backend, the first wins over the next.
+    pub env_files: Option<Vec<PathBuf>>,
+    /// How often it is asked.
+    pub every: Option<String>,
+    /// How long an answer may take.
+    pub within: Option<String>,
+}
+
+/// `[plugins]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginsTable {
+    /// Folders that are searched before the usual ones.
+    pub folders: Vec<PathBuf>,
+}
+
+/// `[[secret]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretTable {
+    /// The backend's name.
+    pub name: String,
+    /// The configuration key it is tied to.
+    pub key: Option<String>,
+    /// Time from one rotation to the next: `30d`.
+    pub period: Option<String>,
+    /// `broker`, `cloud`, `database`, `tls` or `other`.
+    pub class: Option<String>,
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditTable {
+    /// Files to tail.
+    pub source: Vec<SourceTable>,
+}
+
+/// `[[audit.source]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceTable {
+    /// The short name on screen.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// How often a line is expected; older than three of these it is STALE.
+    pub every: Option<String>,
+}
+
+/// `[screen]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScreenTable {
+    /// A built-in theme, or the name of a file in `themes/` beside the configuration.
+    pub theme: Option<String>,
+    /// No character above 0x7f.
+    pub ascii: Option<bool>,
+}
+
+/// One key or several.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum KeyNames {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}

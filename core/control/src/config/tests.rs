@@ -1,0 +1,77 @@
+use super::*;
+
+fn world(folder: &Path, vars: &[(&str, &str)]) -> Surroundings {
+    Surroundings {
+        vars: vars.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        cwd: folder.join("work"),
+        executable: folder.join("bin/quarterdeck"),
+        user: "alice".into(),
+        host: "bastion-1".into(),
+        pid: 1,
+        etc: folder.join("etc"),
+    }
+}
+
+fn house(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        std::fs::write(path, text).expect("a file");
+    }
+    folder
+}
+
+#[test]
+fn without_any_file_or_name_there_is_no_environment_and_no_error() {
+    let folder = house(&[]);
+    let config = Config::load(&world(folder.path(), &[]), Wanted::AsConfigured).expect("nothing is fine");
+    assert_eq!(config.environment, None);
+}
+
+#[test]
+fn the_flag_comes_before_the_variable_before_the_file() {
+    let folder = house(&[("work/quarterdeck.toml", "[environment]\nname = 'paper'\n")]);
+    let load = |vars: &[(&str, &str)], flag| Config::load(&world(folder.path(), vars), flag).map(|c| c.environment);
+    assert_eq!(load(&[], Wanted::AsConfigured).expect("paper"), Some(Environment::Paper));
+    assert_eq!(load(&[("DP_ENVIRONMENT", "prod")], Wanted::AsConfigured).expect("prod"), Some(Environment::Production));
+    assert_eq!(load(&[("DP_ENVIRONMENT", "prod")], Wanted::Named("qa")).expect("qa"), Some(Environment::Qa));
+    assert!(load(&[("DP_ENVIRONMENT", "prd")], Wanted::AsConfigured).is_err(), "an unknown name is never guessed");
+}
+
+#[test]
+fn in_production_a_planted_file_makes_no_governance_officer() {
+    let planted = "[[person]]\nname='alice'\nrole='governance'\n[screen]\ntheme='light'\n";
+    let folder = house(&[("work/quarterdeck.toml", planted)]);
+    let config =
+        Config::load(&world(folder.path(), &[]), Wanted::Named("production")).expect("it loads, less the person");
+    assert_eq!(config.person_of("alice").1, None);
+    assert_eq!(config.file.screen.theme.as_deref(), Some("light"), "looks are anybody's");
+    assert!(config.warnings.iter().any(|w| w.contains("[person]")), "{:?}", config.warnings);
+    let qa = Config::load(&world(folder.path(), &[]), Wanted::Named("qa")).expect("it loads");
+    assert_eq!(qa.person_of("alice").1, Some(Role::Governance));
+}
+
+#[test]
+fn a_role_may_be_for_one_environment() {
+    let text = "[[person]]\nname='al'\nunix='alice'\nrole='trader'\nenvironments=['paper']\n";
+    let folder = house(&[("work/quarterdeck.toml", text)]);
+    let role = |env| Config::load(&world(folder.path(), &[]), Wanted::Named(env)).map(|c| c.person_of("alice").1);
+    assert_eq!(role("paper").expect("loads"), Some(Role::Trader));
+    assert_eq!(role("qa").expect("loads"), None);
+}
+
+#[test]
+fn wrong_values_are_named_with_what_was_meant() {
+    for (text, want) in [
+        ("[[person]]\nname='a'\nrole='tradr'\n", "did you mean 'trader'"),
+        ("[[secret]]\nname='a'\nclass='brokr'\n", "did you mean 'broker'"),
+        ("[[secret]]\nname='a'\nperiod='30'\n", "the unit is missing"),
+        ("[enviroment]\nname='qa'\n", "did you mean 'environment'"),
+        ("[screen\n", "line 1 is not TOML"),
+    ] {
+        let folder = house(&[("work/quarterdeck.toml", text)]);
+        let said = Config::load(&world(folder.path(), &[]), Wanted::AsConfigured).expect_err("wrong").to_string();
+        assert!(said.contains(want), "{text}: {said}");
+    }
+}

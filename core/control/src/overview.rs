@@ -1,0 +1,204 @@
+//! From what was observed and what the journal knows to the rows that everybody sees. Refuses I/O: observations, state,
+//! policy and time in; rows out.
+
+use crate::config::{Config, duration};
+use jiff::{SignedDuration, Timestamp};
+use quarterdeck_contract::{BackendError, Entry};
+use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::layers::{Key, LayerKeys, resolve};
+use quarterdeck_domain::overview::SecretRow;
+use quarterdeck_domain::rotation::{self, Age, Policy, SecretState};
+use quarterdeck_domain::state::State;
+use std::collections::BTreeMap;
+
+/// What one layer's listing gave, last time it was asked.
+#[derive(Debug, Clone, Default)]
+pub struct LayerListing {
+    /// The layer's name: its backend instance.
+    pub layer: String,
+    /// The kind of backend: `fernet`.
+    pub kind: String,
+    /// It can be written.
+    pub writable: bool,
+    /// The last good listing.
+    pub entries: Vec<Entry>,
+    /// Why it can't be read now, if it can't.
+    pub error: Option<BackendError>,
+}
+
+/// The rows, worst and soonest due first. `layers` stand highest first.
+pub fn secret_rows(layers: &[LayerListing], state: &State, config: &Config, now: Timestamp) -> Vec<SecretRow> {
+    let tied: BTreeMap<&str, &str> =
+        config.file.secret.iter().filter_map(|secret| Some((secret.name.as_str(), secret.key.as_deref()?))).collect();
+    let keyed: Vec<LayerKeys> = layers
+        .iter()
+        .map(|layer| LayerKeys {
+            layer: layer.layer.clone(),
+            keys: layer
+                .entries
+                .iter()
+                .map(|entry| entry.name.as_str())
+                .filter(|name| belongs_here(name, config.environment))
+                .map(|name| Key { key: tied.get(name).copied().unwrap_or(name).to_owned(), name: name.to_owned() })
+                .collect(),
+        })
+        .collect();
+    let by_name: BTreeMap<&str, BTreeMap<&str, &Entry>> = layers
+        .iter()
+        .map(|layer| (layer.layer.as_str(), layer.entries.iter().map(|entry| (entry.name.as_str(), entry)).collect()))
+        .collect();
+    let mut rows: Vec<SecretRow> = resolve(&keyed)
+        .into_iter()
+        .filter_map(|won| {
+            let at = layers.iter().position(|layer| layer.layer == won.layer)?;
+            let entry = by_name.get(won.layer.as_str())?.get(won.name.as_str())?;
+            let mut row = row(&layers[at], entry, state, config, now);
+            row.shadows = won.shadows;
+            row.warnings.extend(hidden_by(&layers[..at]));
+            Some(row)
+        })
+        .collect();
+    rows.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.name.cmp(&b.name)));
+    rows
+}
+
+/// Worst state first, then what is due first; what has no date comes after what has one.
+fn order(row: &SecretRow) -> (SecretState, Timestamp) {
+    (row.state, row.due_at.unwrap_or(Timestamp::MAX))
+}
+
+fn belongs_here(name: &str, here: Option<Environment>) -> bool {
+    match (Environment::owner_of(name), here) {
+        (Some(owner), Some(here)) => owner == here,
+        _ => true,
+    }
+}
+
+/// A layer above that can't be read may hold the same key.
+fn hidden_by(above: &[LayerListing]) -> Option<String> {
+    let broken: Vec<&str> = above.iter().filter(|layer| layer.error.is_some()).map(|l| l.layer.as_str()).collect();
+    (!broken.is_empty()).then(|| format!("{} can't be read and may override it", broken.join(", ")))
+}
+
+fn row(layer: &LayerListing, entry: &Entry, state: &State, config: &Config, now: Timestamp) -> SecretRow {
+    let name = entry.name.as_str();
+    let known = state.secret(&layer.layer, name);
+    let written = known.and_then(|history| history.written.as_ref());
+    let age = age(entry, written.map(|written| written.at));
+    let policy = policy(config, name);
+    let by_age = rotation::state(age, policy, now);
+    let mut warnings = Vec::new();
+    if layer.kind == "yaml" {
+        warnings.push("kept in plain text in a YAML file: move it with 'secrets set'".to_owned());
+    }
+    SecretRow {
+        name: name.to_owned(),
+        backend: layer.kind.clone(),
+        layer: layer.layer.clone(),
+        version: entry.version.as_ref().map(|version| version.0.clone()),
+        state: if layer.error.is_some() { SecretState::Unreadable } else { by_age },
+        age,
+        period: policy.period,
+        due_at: rotation::due_at(age, policy),
+        shadows: Vec::new(),
+        warnings,
+        writable: layer.writable,
+        written_by: written.map(|written| written.by.clone()),
+        last_read: known.and_then(|history| history.last_read),
+        reads: known.map_or(0, |history| history.reads),
+    }
+}
+
+/// The journal's word first; then the backend's; else a lower bound; else unknown.
+fn age(entry: &Entry, written: Option<Timestamp>) -> Age {
+    let second = |unix: i64| Timestamp::from_second(unix).ok();
+    if let Some(at) = written.or(entry.created_at.and_then(second)) {
+        return Age::Since(at);
+    }
+    entry.not_after.and_then(second).map_or(Age::Unknown, Age::AtLeastSince)
+}
+
+fn policy(config: &Config, name: &str) -> Policy {
+    let mut policy = Policy::of(config.environment.unwrap_or(Environment::Qa));
+    let own = config.secret(name).and_then(|secret| secret.period.as_deref());
+    if let Some(period) = own.and_then(|text| duration::parse(text).ok()) {
+        policy.period = period;
+    }
+    policy
+}
+
+/// How often a backend is asked when configuration says nothing.
+pub const EVERY: SignedDuration = SignedDuration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::File;
+    use quarterdeck_contract::{ErrorKind, SecretName};
+    use quarterdeck_domain::state::{SecretHistory, Written};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a test's own timestamp")
+    }
+
+    fn config(environment: Environment) -> Config {
+        Config { file: File::default(), files: Vec::new(), environment: Some(environment), warnings: Vec::new() }
+    }
+
+    fn layer(name: &str, keys: &[(&str, Option<i64>)]) -> LayerListing {
+        let entry = |(name, not_after): &(&str, Option<i64>)| Entry {
+            name: SecretName::parse(name).expect("a name"),
+            version: None,
+            created_at: None,
+            not_after: *not_after,
+        };
+        LayerListing {
+            layer: name.into(),
+            kind: name.into(),
+            entries: keys.iter().map(entry).collect(),
+            ..LayerListing::default()
+        }
+    }
+
+    #[test]
+    fn the_journals_time_comes_before_the_tokens_and_none_is_invented() {
+        let token = at("2026-01-10T00:00:00Z").as_second();
+        let layers = [layer("fernet", &[("a", Some(token)), ("b", Some(token))]), layer("env", &[("c", None)])];
+        let mut state = State::default();
+        let written = Written { at: at("2026-01-01T00:00:00Z"), by: "carol".into(), version: None, fingerprint: None };
+        state.secrets.insert(State::key("fernet", "a"), SecretHistory { written: Some(written), ..Default::default() });
+        let rows = secret_rows(&layers, &state, &config(Environment::Production), at("2026-01-15T00:00:00Z"));
+        let told: Vec<_> = rows.iter().map(|r| (r.name.as_str(), r.state, r.due_at.is_some())).collect();
+        assert_eq!(
+            told,
+            [
+                ("b", SecretState::NoAgeKnown, false),
+                ("c", SecretState::NoAgeKnown, false),
+                ("a", SecretState::Ok, true),
+            ]
+        );
+        assert_eq!(rows[2].written_by.as_deref(), Some("carol"));
+    }
+
+    #[test]
+    fn an_unreadable_layer_keeps_its_names_and_warns_the_layers_below() {
+        let mut above = layer("vault", &[("x", None)]);
+        above.error = Some(BackendError::new(ErrorKind::Sealed, "sealed"));
+        let rows = secret_rows(
+            &[above, layer("fernet", &[("y", None)])],
+            &State::default(),
+            &config(Environment::Qa),
+            at("2026-01-15T00:00:00Z"),
+        );
+        assert_eq!((rows[0].name.as_str(), rows[0].state), ("x", SecretState::Unreadable));
+        assert!(rows[1].warnings.iter().any(|warning| warning.contains("vault")), "{:?}", rows[1].warnings);
+    }
+
+    #[test]
+    fn what_another_environment_owns_is_not_listed() {
+        let layers = [layer("fernet", &[("prod/trader/key", None), ("paper/trader/key", None), ("plain", None)])];
+        let rows = secret_rows(&layers, &State::default(), &config(Environment::Paper), at("2026-01-15T00:00:00Z"));
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["paper/trader/key", "plain"]);
+    }
+}
