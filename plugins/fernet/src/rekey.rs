@@ -1,0 +1,84 @@
+//! A new key for the file. Refuses any moment at which neither the old file nor the new one can be read.
+//!
+//! ```text
+//! lock ─ write new file ─ read it back ─ keep old as .before-rekey ─ rename new over old ─ read back ─ remove old
+//! killed: old ............................ old, kept ............... new, old kept .................. new
+//! ```
+//! A kill leaves one of the states of the second line. In the first two the old key opens the file and in the others the
+//! new one; `.before-rekey` opens with the old key until the next change under the new key takes it away.
+
+use crate::disk::{Place, failed};
+use crate::key::Key;
+use crate::lock::Lock;
+use crate::store::{BEFORE_REKEY, Store};
+use crate::token;
+use quarterdeck_contract::{BackendError, ErrorKind, Result};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// Seals the file with a new key; gives the number of secrets in it.
+pub(crate) fn rekey(store: &Store, new_key: Key, within: Duration) -> Result<usize> {
+    let place = Place::find(store.path())?;
+    if !place.file.exists() {
+        return Err(BackendError::new(ErrorKind::NotFound, format!("there is no {} yet", store.path().display()))
+            .hint("Nothing has to be sealed anew: use the new key from the first 'secrets set' on"));
+    }
+    place.prepare_folder()?;
+    let _lock = Lock::take(&place, within)?;
+    let Some(content) = store.open_at(&place)? else {
+        return Err(BackendError::new(ErrorKind::NotFound, format!("{} is gone", store.path().display())));
+    };
+    if content.key == new_key {
+        return Err(BackendError::new(ErrorKind::Invalid, "the file is sealed with this key already")
+            .hint("Make another one with 'quarterdeck secrets generate-key'"));
+    }
+    let names = content.document.leaves().len();
+    let sealed = store.seal(&content.document, &new_key)?;
+    let plaintext = content.document.to_python();
+
+    let new = place.write_new(sealed.as_bytes())?;
+    let kept = verify(&new, &new_key, &plaintext).and_then(|()| keep_old(&place));
+    if kept.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    kept?;
+    place.replace_with(&new)?;
+    if let Err(error) = verify(&place.file, &new_key, &plaintext) {
+        let back = fs::rename(place.beside(BEFORE_REKEY), &place.file);
+        let now = if back.is_ok() { "the old file is back" } else { "the old file is kept as .before-rekey" };
+        return Err(error.hint(format!("The key was not changed: {now}")));
+    }
+    store.seal_with(new_key);
+    store.end_rekey(&place);
+    place.sync_folder()?;
+    Ok(names)
+}
+
+/// Reads a file back from the disk with the new key alone.
+fn verify(path: &Path, key: &Key, plaintext: &[u8]) -> Result<()> {
+    let read = crate::disk::read(path)?;
+    let opened = read.and_then(|bytes| token::open(std::slice::from_ref(key), &bytes.token, None).ok());
+    match opened {
+        Some(opened) if opened.plaintext.ct_eq(plaintext).into() => Ok(()),
+        _ => Err(BackendError::new(ErrorKind::Invalid, "the re-encrypted file does not read back as it was written")
+            .doing(format!("verifying {}", path.display()))),
+    }
+}
+
+/// Gives the old file a second name, durably. It is a link, so its bytes can't be lost on the way; a file system without
+/// links gets a copy.
+fn keep_old(place: &Place) -> Result<()> {
+    let before = place.beside(BEFORE_REKEY);
+    // One left from a rekey that was cut short. The file itself was just opened, so this one is not needed.
+    let _ = fs::remove_file(&before);
+    let doing = |error: &std::io::Error| failed(error, "keeping the old file as", &before);
+    if fs::hard_link(&place.file, &before).is_err() {
+        let old = place.read()?.ok_or_else(|| BackendError::new(ErrorKind::NotFound, "the old file is gone"))?;
+        place.write_exclusively(&before, &old.token)?;
+    }
+    fs::set_permissions(&before, fs::Permissions::from_mode(0o600)).map_err(|error| doing(&error))?;
+    place.sync_folder()
+}

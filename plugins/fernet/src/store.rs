@@ -1,0 +1,193 @@
+//! The file and its keys together: open, change under the lock, seal. Refuses to keep plaintext between calls.
+
+use crate::disk::{self, Bytes, MAX_PLAINTEXT, Place, Seen};
+use crate::document::Document;
+use crate::json::{self, Json};
+use crate::key::{Key, KeyRing, hmac_sha256};
+use crate::lock::Lock;
+use crate::token::{self, Opened, Refused};
+use quarterdeck_contract::{BackendError, ErrorKind, Result, VersionId};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use zeroize::Zeroizing;
+
+/// How long a torn file is left alone before it is read once more: Python takes no lock and writes in place.
+const TORN_WAIT: Duration = Duration::from_millis(50);
+
+/// How often a change begins anew because somebody without the lock changed the file meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// Ending of the old file during a rekey.
+pub(crate) const BEFORE_REKEY: &str = ".before-rekey";
+
+/// One secrets file and the keys it may be sealed with.
+pub(crate) struct Store {
+    path: PathBuf,
+    ring: RwLock<KeyRing>,
+    /// A key for fingerprints that outlives a rekey, where the host gives one.
+    fingerprint_key: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// The file, opened.
+pub(crate) struct Content {
+    pub(crate) document: Document,
+    /// When it was sealed, Unix seconds by the writer's clock.
+    pub(crate) sealed_at: u64,
+    /// The key that opened it.
+    pub(crate) key: Key,
+    /// Its place in the ring, counted from 0.
+    pub(crate) key_at: usize,
+    /// Bytes of the token.
+    pub(crate) size: usize,
+    seen: Seen,
+}
+
+impl Store {
+    pub(crate) fn new(path: PathBuf, ring: KeyRing, fingerprint_key: Option<Zeroizing<Vec<u8>>>) -> Self {
+        Self { path, ring: RwLock::new(ring), fingerprint_key }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn ring(&self) -> RwLockReadGuard<'_, KeyRing> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a key in front of the ring.
+    pub(crate) fn seal_with(&self, key: Key) {
+        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        *ring = ring.with_first(key);
+    }
+
+    /// Opens the file; `None` when there is none yet.
+    pub(crate) fn open(&self) -> Result<Option<Content>> {
+        self.open_at(&Place::find(&self.path)?)
+    }
+
+    /// Changes the document under the lock. The change may run more than once, each time on the document as it is then.
+    pub(crate) fn update<T>(&self, within: Duration, change: impl Fn(&mut Document, &Key) -> Result<T>) -> Result<T> {
+        let place = Place::find(&self.path)?;
+        place.prepare_folder()?;
+        let _lock = Lock::take(&place, within)?;
+        for _ in 0..ATTEMPTS {
+            let content = self.open_at(&place)?;
+            let seen = content.as_ref().map(|content| content.seen.clone());
+            let (mut document, key) = match content {
+                Some(content) => (content.document, content.key),
+                None => (Document::default(), self.ring().first().duplicate()),
+            };
+            let outcome = change(&mut document, &key)?;
+            let token = self.seal(&document, self.ring().first())?;
+            let new = place.write_new(token.as_bytes())?;
+            if place.is_still(seen.as_ref()) {
+                place.replace_with(&new)?;
+                self.end_rekey(&place);
+                return Ok(outcome);
+            }
+            let _ = std::fs::remove_file(new);
+        }
+        Err(BackendError::new(ErrorKind::Conflict { current: None }, "the file changes all the time under our hands")
+            .doing(format!("writing {}", self.path.display()))
+            .hint("A program that takes no lock is writing it; stop it, or try again"))
+    }
+
+    /// The fingerprint that stands for a value's version: keyed, so that it tells nothing about the value, and bound to
+    /// the name, so that it doesn't tell which secrets are alike either.
+    pub(crate) fn version(&self, key: &Key, name: &str, value: &Json) -> VersionId {
+        const PURPOSE: &str = "quarterdeck fernet fingerprint 1";
+        let text = json::to_python(value);
+        let key = match &self.fingerprint_key {
+            Some(stable) => hmac_sha256(stable, &[PURPOSE.as_bytes()]),
+            None => key.derive(PURPOSE),
+        };
+        let mac = hmac_sha256(&*key, &[name.as_bytes(), &[0], &text]);
+        VersionId(mac[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The document as a token, sealed now.
+    pub(crate) fn seal(&self, document: &Document, key: &Key) -> Result<String> {
+        let plaintext = document.to_python();
+        if plaintext.len() > MAX_PLAINTEXT {
+            return Err(disk::too_large(&self.path));
+        }
+        let mut iv = [0; 16];
+        token::random(&mut iv)?;
+        Ok(token::seal(key, now(), iv, &plaintext))
+    }
+
+    pub(crate) fn open_at(&self, place: &Place) -> Result<Option<Content>> {
+        let ring = self.ring();
+        let Some(mut bytes) = place.read()? else { return Ok(None) };
+        let mut opened = token::open(ring.keys(), &bytes.token, None);
+        if opened.is_err() {
+            std::thread::sleep(TORN_WAIT);
+            let Some(again) = place.read()? else { return Ok(None) };
+            bytes = again;
+            opened = token::open(ring.keys(), &bytes.token, None);
+        }
+        match opened {
+            Ok(opened) => self.content(&ring, opened, bytes).map(Some),
+            Err(refused) => Err(self.why(refused, &bytes.token, place, &ring)),
+        }
+    }
+
+    /// Takes away the old file of a rekey that was cut short, now that the file itself is known to open.
+    pub(crate) fn end_rekey(&self, place: &Place) {
+        let _ = std::fs::remove_file(place.beside(BEFORE_REKEY));
+    }
+
+    fn content(&self, ring: &KeyRing, opened: Opened, bytes: Bytes) -> Result<Content> {
+        if opened.plaintext.len() > MAX_PLAINTEXT {
+            return Err(disk::too_large(&self.path));
+        }
+        let document = Document::parse(&opened.plaintext).map_err(|error| error.doing(self.reading()))?;
+        Ok(Content {
+            document,
+            sealed_at: opened.sealed_at,
+            key: ring.keys()[opened.key].duplicate(),
+            key_at: opened.key,
+            size: bytes.token.len(),
+            seen: bytes.seen,
+        })
+    }
+
+    /// The guide's message for a file that doesn't open, and what this one seems to be.
+    fn why(&self, refused: Refused, token: &[u8], place: &Place, ring: &KeyRing) -> BackendError {
+        let seems = match refused {
+            _ if token.is_empty() => "the file is empty",
+            Refused::WrongKey => "no key fits: DP_SECRETS_ENCRYPTION_KEY is another one, or the file was altered",
+            Refused::NotAToken | Refused::OutOfTime => {
+                "what is in the file is no whole Fernet token: it is torn or no secrets file"
+            }
+        };
+        let before = place.beside(BEFORE_REKEY);
+        let old_opens =
+            disk::read(&before).ok().flatten().is_some_and(|old| token::open(ring.keys(), &old.token, None).is_ok());
+        let hint = match (old_opens, refused) {
+            (true, _) => format!(
+                "A rekey was cut short: {} opens with your key. Put the new key before the old one \
+                 (DP_SECRETS_ENCRYPTION_KEY=new,old), or put that file back",
+                before.display()
+            ),
+            (false, Refused::WrongKey) => {
+                "Give the key the file was sealed with, alone or in a list 'new,old'".to_owned()
+            }
+            (false, _) => "Restore the file from a copy; nothing was changed".to_owned(),
+        };
+        BackendError::new(ErrorKind::Invalid, format!("Invalid encryption key or corrupted secrets file: {seems}"))
+            .doing(self.reading())
+            .hint(hint)
+    }
+
+    fn reading(&self) -> String {
+        format!("reading {}", self.path.display())
+    }
+}
+
+/// Unix seconds; 0 for a clock before 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
