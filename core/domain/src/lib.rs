@@ -5,6 +5,7 @@
 pub mod access;
 pub mod audit;
 pub mod catalogue;
+pub mod chain;
 pub mod decide;
 pub mod environment;
 pub mod event;
@@ -13,5 +14,7 @@ pub mod overview;
 pub mod person;
 pub mod request;
 pub mod rotation;
+pub mod sanitise;
 pub mod severity;
 pub mod state;
+pub mod verify;
