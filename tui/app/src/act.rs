@@ -1,0 +1,572 @@
+//! What a key does. Every action, from a key or from the palette, goes through [`perform`], and there alone it is
+//! asked whether this session may do it. Refuses to act on what is not on the screen.
+
+use crate::effect::{Copied, Effect};
+use crate::entry::{Entry, Line, Purpose};
+use crate::find::Find;
+use crate::key::{Code, Key};
+use crate::keymap::{ACTIONS, Action, FIXED, Row, row};
+use crate::list::{Move, SecretId};
+use crate::model::{Access, Bell, Model, Overlay, Reveal, Screen, Weight};
+use crate::news::Message;
+use crate::tries::Deed;
+use crate::update::tell;
+use crate::value::Value;
+use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::severity::Severity;
+
+/// Takes a press: to the fixed keys first, then to what lies over the screen, then to the field, then to the table.
+pub(crate) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
+    let action = model.setup.keymap.action(key, model.screen);
+    if let Some(fixed) = action.filter(|action| FIXED.contains(action) && *action != Action::Back) {
+        return perform(model, fixed);
+    }
+    model.secrets.pin();
+    if model.overlay.is_some() {
+        return overlay_key(model, key);
+    }
+    if model.entry.is_some() {
+        return entry_key(model, key);
+    }
+    action.map_or_else(Vec::new, |action| perform(model, action))
+}
+
+/// Takes a paste: into the field that is open, or nowhere. It is never keystrokes.
+pub(crate) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
+    match (&mut model.overlay, &mut model.entry) {
+        (Some(Overlay::Help { filter, scroll }), _) => {
+            filter.paste(text);
+            *scroll = 0;
+        }
+        (Some(Overlay::Palette { filter, place }), _) => {
+            filter.paste(text);
+            *place = 0;
+        }
+        (Some(_), _) | (None, None) => {}
+        (None, Some(entry)) => {
+            entry.line.paste(text);
+            typed(model);
+        }
+    }
+    Vec::new()
+}
+
+/// The one door. What is guarded stays shut while the session is look only, and while the screen is too small to see
+/// what is done.
+fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
+    let guarded = row(action).guarded;
+    if model.size.is_tiny() && !matches!(action, Action::Quit | Action::Suspend | Action::Redraw) {
+        return Vec::new();
+    }
+    if guarded && !model.setup.access.is_free() {
+        let what = format!("{}: this session is look only", row(action).name);
+        let next = match model.setup.access {
+            Access::LookOnly => format!("{} unlocks it for a while", model.setup.keymap.shown(Action::Unlock)),
+            _ => "it was started with --readonly".to_owned(),
+        };
+        tell(model, Weight::Refused, Message::with_next(what, next));
+        return Vec::new();
+    }
+    act(model, action)
+}
+
+fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    match action {
+        Action::KillSwitch => over(model, Overlay::KillSwitch),
+        Action::Quit => return quit(model),
+        Action::Suspend => {
+            hide(model);
+            return vec![Effect::Suspend];
+        }
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Overview => go_to(model, Screen::Overview),
+        Action::Secrets => go_to(model, Screen::Secrets),
+        Action::Audit => go_to(model, Screen::Audit),
+        Action::Backends => go_to(model, Screen::Backends),
+        Action::Alarms => not_built(model, "4 alarms", "MAJOR and CRITICAL lines: 3, then w and e"),
+        Action::Approvals => not_built(model, "5 approvals", "what needs one is refused until then"),
+        Action::Down => return moved(model, Move::By(1)),
+        Action::Up => return moved(model, Move::By(-1)),
+        Action::HalfDown => return paged(model, 1),
+        Action::HalfUp => return paged(model, -1),
+        Action::First => return moved(model, Move::First),
+        Action::Last => return moved(model, Move::Last),
+        Action::Follow => model.tail.follow(),
+        Action::Open => return open(model),
+        Action::Fold => _ = fold(model),
+        Action::Find => find(model),
+        Action::NextHit => return hop(model, true, Hop::Hit),
+        Action::PreviousHit => return hop(model, false, Hop::Hit),
+        Action::NextCritical => return hop(model, true, Hop::Severity(Severity::Critical)),
+        Action::PreviousCritical => return hop(model, false, Hop::Severity(Severity::Critical)),
+        Action::NextMajor => return hop(model, true, Hop::Severity(Severity::Major)),
+        Action::PreviousMajor => return hop(model, false, Hop::Severity(Severity::Major)),
+        Action::OnlyHits => only_hits(model),
+        Action::Pause => {
+            if model.tail.hold() {
+                did(model, Deed::Pause);
+            }
+        }
+        Action::Reveal => return reveal(model),
+        Action::Copy => return copy(model),
+        Action::CopyValue => return copy_value(model),
+        Action::ReadAgain => return read_again(model),
+        Action::Unlock => return unlock(model),
+        Action::Bell => bell(model),
+        Action::Mouse => {
+            model.known.mouse = !model.known.mouse;
+            let says = if model.known.mouse { "mouse on; the terminal selects with Shift" } else { "mouse off" };
+            tell(model, Weight::Told, Message::plain(says));
+            return vec![Effect::SetMouse(model.known.mouse)];
+        }
+        Action::Palette => over(model, Overlay::Palette { filter: Line::default(), place: 0 }),
+        Action::Help => {
+            over(model, Overlay::Help { filter: Line::default(), scroll: 0 });
+            did(model, Deed::Help);
+        }
+        Action::Leave => leave(model),
+        Action::Back => back(model),
+    }
+    Vec::new()
+}
+
+// --- where the screen stands -------------------------------------------------------------------------------------
+
+fn over(model: &mut Model, overlay: Overlay) {
+    model.overlay = Some(overlay);
+    model.entry = None;
+    hide(model);
+}
+
+fn go_to(model: &mut Model, screen: Screen) {
+    if model.screen != screen {
+        hide(model);
+    }
+    model.screen = screen;
+    model.entry = None;
+    if screen == Screen::Backends && !model.backends.rows.is_empty() {
+        did(model, Deed::SeeBackend);
+    }
+}
+
+fn not_built(model: &mut Model, what: &str, next: &str) {
+    tell(model, Weight::Told, Message::with_next(format!("{what}: not built yet"), next));
+}
+
+fn quit(model: &mut Model) -> Vec<Effect> {
+    hide(model);
+    did(model, Deed::Leave);
+    vec![Effect::Quit]
+}
+
+fn leave(model: &mut Model) {
+    if fold(model) {
+        return;
+    }
+    match model.screen {
+        Screen::Overview => over(model, Overlay::Leave),
+        _ => go_to(model, Screen::Overview),
+    }
+}
+
+fn back(model: &mut Model) {
+    if model.notice.take().is_some() || fold(model) || unfilter(model) {
+        return;
+    }
+    go_to(model, Screen::Overview);
+}
+
+/// Closes a detail. Says whether one was open.
+fn fold(model: &mut Model) -> bool {
+    let open = match model.screen {
+        Screen::Overview => return false,
+        Screen::Audit => model.tail.opened.take().is_some(),
+        Screen::Secrets => std::mem::take(&mut model.secrets.open),
+        Screen::Backends => std::mem::take(&mut model.backends.open),
+    };
+    if open {
+        hide(model);
+    }
+    open
+}
+
+fn unfilter(model: &mut Model) -> bool {
+    match model.screen {
+        Screen::Audit if model.tail.find().is_some() => model.tail.look_for(None),
+        Screen::Secrets if !model.secrets.filter.is_empty() => model.secrets.set_filter(String::new()),
+        Screen::Backends if !model.backends.filter.is_empty() => model.backends.set_filter(String::new()),
+        _ => return false,
+    }
+    true
+}
+
+// --- moving ------------------------------------------------------------------------------------------------------
+
+/// Rows of the tail on the audit screen; the pane makes sure itself that the selected line is inside.
+fn tail_rows(model: &Model) -> usize {
+    let body = usize::from(model.size.rows).saturating_sub(6).max(1);
+    if model.tail.opened.is_some() { body.div_ceil(2) } else { body }
+}
+
+fn moved(model: &mut Model, to: Move) -> Vec<Effect> {
+    match model.screen {
+        Screen::Overview | Screen::Secrets => {
+            model.secrets.go(to);
+            hide_unless_selected(model);
+        }
+        Screen::Backends => model.backends.go(to),
+        Screen::Audit => {
+            let rows = tail_rows(model);
+            model.tail.go(to, rows);
+            return reopen(model);
+        }
+    }
+    Vec::new()
+}
+
+/// Half a page; in an open line, half a page of its text.
+fn paged(model: &mut Model, sign: isize) -> Vec<Effect> {
+    let half = (tail_rows(model) / 2).max(1) as isize * sign;
+    if let (Screen::Audit, Some(opened)) = (model.screen, &mut model.tail.opened) {
+        let last = opened.text.as_ref().map_or(0, |text| text.len().saturating_sub(1));
+        opened.scroll = opened.scroll.saturating_add_signed(half).min(last);
+        return Vec::new();
+    }
+    if model.screen == Screen::Backends && model.backends.open {
+        model.backends.scroll = model.backends.scroll.saturating_add_signed(half).min(200);
+        return Vec::new();
+    }
+    moved(model, Move::By(half))
+}
+
+enum Hop {
+    Hit,
+    Severity(Severity),
+}
+
+fn hop(model: &mut Model, forward: bool, to: Hop) -> Vec<Effect> {
+    let rows = tail_rows(model);
+    let (found, what) = match to {
+        Hop::Hit if model.tail.find().is_none() => (false, "nothing is looked for: / finds".to_owned()),
+        Hop::Hit => (model.tail.jump(forward, |shown| shown.hit, rows), "no hit".to_owned()),
+        Hop::Severity(severity) => {
+            let found = model.tail.jump(forward, |shown| shown.line.severity == severity, rows);
+            (found, format!("no {severity} line"))
+        }
+    };
+    if found {
+        return reopen(model);
+    }
+    let place = if what.starts_with("nothing") {
+        ""
+    } else if forward {
+        " after this"
+    } else {
+        " before this"
+    };
+    tell(model, Weight::Told, Message::plain(format!("{what}{place}")));
+    Vec::new()
+}
+
+/// An open detail follows the selection.
+fn reopen(model: &mut Model) -> Vec<Effect> {
+    if model.tail.opened.is_some() { open(model) } else { Vec::new() }
+}
+
+fn open(model: &mut Model) -> Vec<Effect> {
+    match model.screen {
+        Screen::Overview => go_to(model, Screen::Secrets),
+        Screen::Secrets => model.secrets.open = model.secrets.selected().is_some(),
+        Screen::Backends => model.backends.open = model.backends.selected().is_some(),
+        Screen::Audit => {
+            let rows = tail_rows(model);
+            let fetch = |opened: crate::tail::Opened| Effect::FetchLine { place: opened.place, source: opened.source };
+            return model.tail.open(rows).map(fetch).into_iter().collect();
+        }
+    }
+    Vec::new()
+}
+
+// --- finding and filtering ---------------------------------------------------------------------------------------
+
+fn find(model: &mut Model) {
+    let (purpose, text) = match model.screen {
+        Screen::Overview | Screen::Audit => {
+            go_to(model, Screen::Audit);
+            (Purpose::Find, model.tail.find().map(|find| find.text().to_owned()).unwrap_or_default())
+        }
+        Screen::Secrets => (Purpose::FilterSecrets, model.secrets.filter.clone()),
+        Screen::Backends => (Purpose::FilterBackends, model.backends.filter.clone()),
+    };
+    hide(model);
+    model.entry = Some(Entry { purpose, line: Line::new(&text), before: text });
+}
+
+fn entry_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    let Some(entry) = &mut model.entry else { return Vec::new() };
+    match key.code {
+        Code::Enter => {
+            if entry.purpose == Purpose::Find && model.tail.hits().0 > 0 {
+                did(model, Deed::Find);
+            }
+            model.entry = None;
+        }
+        Code::Esc => {
+            let before = entry.before.clone();
+            entry.line = Line::new(&before);
+            typed(model);
+            model.entry = None;
+        }
+        Code::Tab => only_hits(model),
+        Code::Up | Code::Down | Code::PageUp | Code::PageDown => {
+            let action = model.setup.keymap.action(key, model.screen);
+            return action.map_or_else(Vec::new, |action| perform(model, action));
+        }
+        _ => {
+            if entry.line.edit(key) {
+                typed(model);
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// What stands in the field takes effect at once.
+fn typed(model: &mut Model) {
+    let Some(entry) = &model.entry else { return };
+    let text = entry.line.text().to_owned();
+    match entry.purpose {
+        Purpose::FilterSecrets => model.secrets.set_filter(text),
+        Purpose::FilterBackends => model.backends.set_filter(text),
+        Purpose::Find => match Find::parse(&text) {
+            Ok(find) => model.tail.look_for(find),
+            Err(why) => tell(model, Weight::Told, Message::plain(why)),
+        },
+    }
+    hide_unless_selected(model);
+}
+
+fn only_hits(model: &mut Model) {
+    if model.screen == Screen::Audit {
+        model.tail.only_hits = !model.tail.only_hits;
+    }
+}
+
+// --- values and names --------------------------------------------------------------------------------------------
+
+/// Takes a value off the screen and out of memory.
+pub(crate) fn hide(model: &mut Model) {
+    model.reveal = Reveal::Masked;
+}
+
+/// A value stands only beside its own selected name.
+pub(crate) fn hide_unless_selected(model: &mut Model) {
+    let selected = model.secrets.selected().map(SecretId::of);
+    let holds = match &model.reveal {
+        Reveal::Masked => true,
+        Reveal::Asked(id) | Reveal::Shown { id, .. } => selected.as_ref() == Some(id),
+    };
+    if !holds {
+        hide(model);
+    }
+}
+
+fn reveal(model: &mut Model) -> Vec<Effect> {
+    let Some(id) = model.secrets.selected().map(SecretId::of) else {
+        tell(model, Weight::Told, Message::plain("no secret is selected"));
+        return Vec::new();
+    };
+    if matches!(&model.reveal, Reveal::Shown { id: shown, .. } if *shown == id) {
+        hide(model);
+        return Vec::new();
+    }
+    go_to(model, Screen::Secrets);
+    model.secrets.open = true;
+    let SecretId { name, layer } = id.clone();
+    model.reveal = Reveal::Asked(id);
+    vec![Effect::Reveal { name, layer }]
+}
+
+fn copy(model: &mut Model) -> Vec<Effect> {
+    let text = match model.screen {
+        Screen::Overview | Screen::Secrets => model.secrets.selected().map(|row| row.name.clone()),
+        Screen::Backends => model.backends.selected().map(|row| row.name.clone()),
+        Screen::Audit => model.tail.selected().map(|shown| {
+            let line = shown.line;
+            let at = line.at.map(|at| at.to_string()).unwrap_or_default();
+            let parts =
+                [&at, line.severity.word(), line.actor(), line.kind(), line.resource(), line.outcome(), &line.source];
+            parts.join("  ")
+        }),
+    };
+    let Some(text) = text else {
+        tell(model, Weight::Told, Message::plain("nothing is selected"));
+        return Vec::new();
+    };
+    let what = if model.screen == Screen::Audit { "the line".to_owned() } else { text.clone() };
+    tell(model, Weight::Told, Message::plain(format!("copied: {what}")));
+    vec![Effect::Copy(Copied::Text(text))]
+}
+
+fn copy_value(model: &mut Model) -> Vec<Effect> {
+    let value: Option<Value> = match &model.reveal {
+        Reveal::Shown { value, .. } => Some(value.clone()),
+        _ => None,
+    };
+    let Some(value) = value else {
+        let next = format!("{} reveals it first", model.setup.keymap.shown(Action::Reveal));
+        tell(model, Weight::Told, Message::with_next("only a value that stands revealed is copied", next));
+        return Vec::new();
+    };
+    tell(model, Weight::Told, Message::plain("copied: the value; the clipboard is cleared after 30 s"));
+    vec![Effect::Copy(Copied::Value(value))]
+}
+
+fn read_again(model: &mut Model) -> Vec<Effect> {
+    let one = match model.screen {
+        Screen::Backends => model.backends.selected().map(|row| row.name.clone()),
+        _ => None,
+    };
+    model.known.reading_again = true;
+    let what = one.as_deref().unwrap_or("every backend");
+    tell(model, Weight::Told, Message::plain(format!("reading again: {what}")));
+    vec![Effect::ReadAgain(one)]
+}
+
+// --- rights ------------------------------------------------------------------------------------------------------
+
+fn unlock(model: &mut Model) -> Vec<Effect> {
+    match model.setup.access {
+        Access::Unlocked { .. } => return lock(model),
+        Access::LookOnly => over(model, Overlay::Unlock),
+        Access::ReadOnly => {
+            let message = Message::with_next("this session stays look only", "it was started with --readonly");
+            tell(model, Weight::Refused, message);
+        }
+        Access::Free => {
+            let title = model.setup.seat.environment.title();
+            tell(model, Weight::Told, Message::plain(format!("{title} is not locked: nothing to unlock")));
+        }
+    }
+    Vec::new()
+}
+
+/// Back to look only.
+pub(crate) fn lock(model: &mut Model) -> Vec<Effect> {
+    model.setup.access = Access::at_start(Environment::Production, false);
+    hide(model);
+    tell(model, Weight::Told, Message::plain("look only again"));
+    vec![Effect::LookOnly]
+}
+
+fn unlocked(model: &mut Model) -> Vec<Effect> {
+    let Ok(until) = model.now.checked_add(model.setup.unlock_for) else { return Vec::new() };
+    model.setup.access = Access::Unlocked { until };
+    vec![Effect::Unlocked { until }]
+}
+
+fn bell(model: &mut Model) {
+    let (bell, says) = match model.setup.bell {
+        Bell::Off => (Bell::Critical, "the bell rings for a CRITICAL line"),
+        Bell::Critical => (Bell::Off, "the bell is off"),
+    };
+    model.setup.bell = bell;
+    tell(model, Weight::Told, Message::plain(says));
+}
+
+pub(crate) fn bell_rings(model: &Model) -> bool {
+    model.setup.bell == Bell::Critical
+}
+
+/// Ticks a line to try.
+pub(crate) fn did(model: &mut Model, deed: Deed) {
+    model.setup.tries.iter_mut().filter(|line| line.deed == deed).for_each(|line| line.done = true);
+}
+
+// --- what lies over the screen -----------------------------------------------------------------------------------
+
+fn overlay_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    if key.code == Code::Esc {
+        model.overlay = None;
+        return Vec::new();
+    }
+    match model.overlay.take() {
+        Some(Overlay::KillSwitch) => model.overlay = (key.code != Code::Enter).then_some(Overlay::KillSwitch),
+        Some(Overlay::Leave) => match key.code {
+            Code::Enter | Code::Char('y' | 'q') => return quit(model),
+            Code::Char('n') => {}
+            _ => model.overlay = Some(Overlay::Leave),
+        },
+        Some(Overlay::Unlock) => match key.code {
+            Code::Enter | Code::Char('y') => return unlocked(model),
+            Code::Char('n' | 'q') => {}
+            _ => model.overlay = Some(Overlay::Unlock),
+        },
+        Some(Overlay::Help { filter, scroll }) => model.overlay = help_key(filter, scroll, key),
+        Some(Overlay::Palette { filter, place }) => return palette_key(model, filter, place, key),
+        None => {}
+    }
+    Vec::new()
+}
+
+fn help_key(mut filter: Line, scroll: usize, key: Key) -> Option<Overlay> {
+    let last = help_rows(filter.text()).len().saturating_sub(1);
+    let scroll = match key.code {
+        Code::Enter => return None,
+        // With nothing typed yet, the keys that opened it and that leave a pane close it.
+        Code::Char('?' | 'q') | Code::F(1) if filter.text().is_empty() => return None,
+        Code::Down => (scroll + 1).min(last),
+        Code::Up => scroll.saturating_sub(1),
+        Code::PageDown => (scroll + 10).min(last),
+        Code::PageUp => scroll.saturating_sub(10),
+        _ => {
+            if filter.edit(key) {
+                0
+            } else {
+                scroll
+            }
+        }
+    };
+    Some(Overlay::Help { filter, scroll })
+}
+
+fn palette_key(model: &mut Model, mut filter: Line, place: usize, key: Key) -> Vec<Effect> {
+    let rows = palette_rows(filter.text(), model.screen);
+    let last = rows.len().saturating_sub(1);
+    let place = match key.code {
+        Code::Enter => return rows.get(place).map_or_else(Vec::new, |row| perform(model, row.action)),
+        Code::Backspace if filter.text().is_empty() => return Vec::new(),
+        Code::Down | Code::Tab => (place + 1).min(last),
+        Code::Up | Code::BackTab => place.saturating_sub(1),
+        _ => {
+            if filter.edit(key) {
+                0
+            } else {
+                place
+            }
+        }
+    };
+    model.overlay = Some(Overlay::Palette { filter, place });
+    Vec::new()
+}
+
+/// The rows of the help that a filter lets through.
+pub fn help_rows(filter: &str) -> Vec<&'static Row> {
+    let wanted = filter.trim().to_lowercase();
+    let fits = |text: &str| text.to_lowercase().contains(&wanted);
+    let key = |keys: &str| keys.split(' ').any(|key| key == filter.trim());
+    ACTIONS.iter().filter(|row| fits(row.name) || fits(row.help) || key(row.keys)).collect()
+}
+
+/// The rows of the palette that a filter lets through, those whose name begins with it first.
+pub fn palette_rows(filter: &str, screen: Screen) -> Vec<&'static Row> {
+    let wanted = filter.trim().to_lowercase();
+    let useful = |row: &&Row| row.scope.holds(screen) && row.action != Action::Palette;
+    let mut rows: Vec<&Row> = ACTIONS
+        .iter()
+        .filter(useful)
+        .filter(|row| row.name.contains(&wanted) || row.help.to_lowercase().contains(&wanted))
+        .collect();
+    rows.sort_by_key(|row| (!row.name.starts_with(&wanted), !row.name.contains(&wanted)));
+    rows
+}

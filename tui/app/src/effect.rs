@@ -1,0 +1,63 @@
+//! What the screen asks of the world, as data. Refuses to do any of it.
+
+use crate::value::Value;
+use jiff::Timestamp;
+use quarterdeck_domain::audit::Place;
+use std::sync::Arc;
+
+/// One thing to be done by the loop that runs the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Read a value and show it for ten seconds; control decides by role, and records the act or its refusal.
+    Reveal {
+        /// The secret's name.
+        name: String,
+        /// Its layer.
+        layer: String,
+    },
+    /// Ask the backends again: one by its name, or all.
+    ReadAgain(Option<String>),
+    /// Fetch the whole text of an audit line.
+    FetchLine {
+        /// Where it stands.
+        place: Place,
+        /// The source's short name.
+        source: Arc<str>,
+    },
+    /// Put text on the clipboard.
+    Copy(Copied),
+    /// This session may act until then, by its own choice. Control is told, so that it decides by the same state.
+    Unlocked {
+        /// When it is look only again.
+        until: Timestamp,
+    },
+    /// This session is look only again.
+    LookOnly,
+    /// Switch the terminal's mouse reports.
+    SetMouse(bool),
+    /// Ring the bell once.
+    Ring,
+    /// Draw everything again from nothing.
+    Redraw,
+    /// Leave the terminal as it was and stop (`^Z`).
+    Suspend,
+    /// Leave.
+    Quit,
+}
+
+impl Effect {
+    /// True for what a session that is look only may never cause. A reveal changes nothing that is stored, but it puts
+    /// a value on a screen and a record of tier c in the journal, so it is asked for with a free hand only.
+    pub fn is_guarded(&self) -> bool {
+        matches!(self, Self::Reveal { .. } | Self::Copy(Copied::Value(_)))
+    }
+}
+
+/// What goes to the clipboard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Copied {
+    /// A name or a line; harmless.
+    Text(String),
+    /// A value that stands revealed on the screen; to be cleared from the clipboard after 30 s.
+    Value(Value),
+}

@@ -1,0 +1,91 @@
+//! Everything that can happen to the screen. Refuses to carry a value anywhere but in [`News::Revealed`], which comes
+//! by a side channel of its own.
+
+use crate::key::Key;
+use crate::value::Value;
+use jiff::Timestamp;
+use quarterdeck_domain::audit::{AuditLine, Place};
+use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretRow, SourceRow};
+
+/// One piece of news.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted as one piece; it is never read as keystrokes.
+    Paste(String),
+    /// The terminal has this size now; `0x0` is possible.
+    Resize {
+        /// Columns.
+        columns: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// Time has passed.
+    Tick,
+    /// Control lives and has folded everything there is. Comes at least every five seconds.
+    Alive,
+    /// The secrets as they are now, all of them.
+    Secrets(Vec<SecretRow>),
+    /// The backends as they are now, all of them.
+    Backends(Vec<BackendRow>),
+    /// The journal as it is now.
+    Journal(JournalRow),
+    /// New audit lines, oldest first.
+    Lines(Vec<AuditLine>),
+    /// The audit sources as they are now, all of them.
+    Sources(Vec<SourceRow>),
+    /// The whole text of an opened line, sanitised and redacted, broken where it should break.
+    LineDetail {
+        /// Which line.
+        place: Place,
+        /// Its text.
+        lines: Vec<String>,
+    },
+    /// A value that was asked for with [`crate::Effect::Reveal`].
+    Revealed {
+        /// The secret's name.
+        name: String,
+        /// Its layer.
+        layer: String,
+        /// The value.
+        value: Value,
+        /// When it must be gone; never later than ten seconds from now, whatever is said here.
+        until: Timestamp,
+    },
+    /// Something was done.
+    Told(Message),
+    /// Something was refused by policy.
+    Refused(Message),
+    /// Something was tried and failed.
+    Failed(Message),
+    /// The program is about to stop (`^Z`).
+    Suspended,
+    /// The program runs again.
+    Resumed,
+    /// The terminal is gone.
+    Hangup,
+}
+
+/// What happened, what was being done, and what to do next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Message {
+    /// What happened: `denied: the role 'trader' may not read a cloud secret`.
+    pub what: String,
+    /// What was being done; may be empty: `revealing prod/rds/password`.
+    pub doing: String,
+    /// What to do next; may be empty.
+    pub next: String,
+}
+
+impl Message {
+    /// A message that needs no more than one sentence.
+    pub fn plain(what: impl Into<String>) -> Self {
+        Self { what: what.into(), ..Self::default() }
+    }
+
+    /// A message with a way on.
+    pub fn with_next(what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { what: what.into(), doing: String::new(), next: next.into() }
+    }
+}
