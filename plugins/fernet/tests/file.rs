@@ -37,7 +37,8 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 /// Names in the file's folder, but for the lock.
 fn folder_of(path: &Path) -> Vec<String> {
     let entries = fs::read_dir(path.parent().expect("a folder")).expect("there");
-    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
     names.retain(|name| !name.ends_with(".lock"));
     names.sort();
     names
@@ -162,7 +163,9 @@ fn wrong_key_and_torn_file_say_so_and_change_nothing() {
 #[test]
 fn a_missing_key_and_a_token_for_a_key_are_told_in_each_call_and_generate_key_works() {
     let scene = scene();
-    for (key, kind) in [("", ErrorKind::Uninitialised), ("gAAAAABhkF7x9z", ErrorKind::Invalid), ("x", ErrorKind::Invalid)] {
+    for (key, kind) in
+        [("", ErrorKind::Uninitialised), ("gAAAAABhkF7x9z", ErrorKind::Invalid), ("x", ErrorKind::Invalid)]
+    {
         let backend = backend(&scene.path, key);
         assert_eq!(refusal(backend.health(CALL)).kind, kind);
         let generate = Extra { operation: "generate-key".into(), arguments: BTreeMap::new() };
@@ -183,7 +186,11 @@ fn compare_and_set_lets_one_of_many_win() {
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let (backend, first) = (&backend, &first);
         let threads: Vec<_> = (0..8)
-            .map(|n| scope.spawn(move || write(&**backend, "a.b", Value::text(&format!("by {n}")), &Expected::Version(first.clone()))))
+            .map(|n| {
+                scope.spawn(move || {
+                    write(&**backend, "a.b", Value::text(&format!("by {n}")), &Expected::Version(first.clone()))
+                })
+            })
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });
@@ -214,7 +221,14 @@ fn versions_follow_name_and_value_and_do_not_tell_them() {
 fn kinds_of_values_come_back_as_they_went_in() {
     let scene = scene();
     let backend = backend(&scene.path, KEY);
-    for (at, json) in [("n", "1.10"), ("big", "123456789012345678901234567890"), ("e", "1e-07"), ("t", "true"), ("z", "null"), ("l", "[]")] {
+    for (at, json) in [
+        ("n", "1.10"),
+        ("big", "123456789012345678901234567890"),
+        ("e", "1e-07"),
+        ("t", "true"),
+        ("z", "null"),
+        ("l", "[]"),
+    ] {
         set(&*backend, at, Value::json(json));
         let reading = backend.read(&name(at), None, CALL).expect("there");
         assert_eq!(reading.value, Value::json(json));
@@ -274,7 +288,10 @@ fn a_lock_that_is_a_link_is_refused() {
     let scene = scene();
     fs::create_dir(scene.path.parent().expect("folder")).expect("made");
     symlink("/dev/null", beside(&scene.path, ".lock")).expect("linked");
-    assert_eq!(refusal(write(&*backend(&scene.path, KEY), "a", Value::text("v"), &Expected::Anything)).kind, ErrorKind::Invalid);
+    assert_eq!(
+        refusal(write(&*backend(&scene.path, KEY), "a", Value::text("v"), &Expected::Anything)).kind,
+        ErrorKind::Invalid
+    );
 }
 
 #[test]
@@ -286,7 +303,9 @@ fn eight_processes_and_eight_threads_lose_nothing() {
     std::thread::scope(|scope| {
         for n in 0..8 {
             let backend = &backend;
-            scope.spawn(move || (0..EACH).for_each(|at| drop(set(&**backend, &format!("t{n}.n{at}"), Value::text("v")))));
+            scope.spawn(move || {
+                (0..EACH).for_each(|at| drop(set(&**backend, &format!("t{n}.n{at}"), Value::text("v"))))
+            });
         }
     });
     for writer in writers {
@@ -369,10 +388,16 @@ fn every_state_of_a_cut_short_rekey_is_readable_and_mended() {
     let new = scene();
     set(&*backend(&new.path, OTHER), "a", Value::text("v"));
     let (old, new) = (fs::read(&old.path).expect("old"), fs::read(&new.path).expect("new"));
-    let states: [(&str, &[u8], &[(&str, &[u8])], &str); 4] = [
+    type Other<'a> = (&'a str, &'a [u8]);
+    let states: [(&str, &[u8], &[Other], &str); 4] = [
         ("new file written", &old, &[(".encrypted_secrets.bin.new-00", &new)], KEY),
         ("new file torn", &old, &[(".encrypted_secrets.bin.new-00", &new[..20])], KEY),
-        ("old kept", &old, &[(".encrypted_secrets.bin.new-00", &new), ("encrypted_secrets.bin.before-rekey", &old)], KEY),
+        (
+            "old kept",
+            &old,
+            &[(".encrypted_secrets.bin.new-00", &new), ("encrypted_secrets.bin.before-rekey", &old)],
+            KEY,
+        ),
         ("renamed", &new, &[("encrypted_secrets.bin.before-rekey", &old)], OTHER),
     ];
     for (what, file, others, key) in states {

@@ -79,7 +79,10 @@ impl Writer {
 
     /// Waits for the next thing that is done; `None` when the process ended.
     pub(crate) fn done(&mut self) -> Option<String> {
-        self.lines.by_ref().map_while(std::result::Result::ok).find_map(|line| Some(line.strip_prefix("done ")?.to_owned()))
+        self.lines
+            .by_ref()
+            .map_while(std::result::Result::ok)
+            .find_map(|line| Some(line.strip_prefix("done ")?.to_owned()))
     }
 
     /// Kills it as `kill -9` does, and gives what it had said to be done.
@@ -105,7 +108,8 @@ fn a_writer_reads_back_what_it_wrote() {
     let own = format!("{}\nalone\n3", folder.path().join("s/file.bin").display());
     let job = std::env::var(JOB).unwrap_or(own);
     let mut parts = job.lines();
-    let (path, prefix, count) = (parts.next().expect("path"), parts.next().expect("prefix"), parts.next().expect("count"));
+    let (path, prefix, count) =
+        (parts.next().expect("path"), parts.next().expect("prefix"), parts.next().expect("count"));
     let backend = backend(Path::new(path), &format!("{KEY},{OTHER}"));
     for at in 0..count.parse().expect("a number") {
         if prefix.is_empty() {
