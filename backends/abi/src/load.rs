@@ -49,9 +49,7 @@ pub fn load(path: &Path, rules: &LoadRules) -> Result<Library, LoadError> {
     if rules.pinned.is_some_and(|pinned| pinned != sha256) {
         return Err(LoadError::Pinned { path, found: hexadecimal(&sha256) });
     }
-    let table = link(&path, &copy)?;
-    // The loader knows a library by its path; the number must stay taken, or a second library would seem the first.
-    std::mem::forget(copy);
+    let table = link(&path, copy)?;
     // SAFETY: the table of a library that stays loaded for ever; that it is one takes a library's word, see `read`.
     match unsafe { read(table) } {
         Ok(entries) => Ok(Library { path, sha256, entries }),
@@ -229,13 +227,15 @@ fn seal(path: &Path, mut file: File) -> Result<(OwnedFd, [u8; 32]), LoadError> {
 }
 
 /// Loads the sealed copy for good and asks it for its table.
-fn link(path: &Path, copy: &OwnedFd) -> Result<*const Table, LoadError> {
+fn link(path: &Path, copy: OwnedFd) -> Result<*const Table, LoadError> {
     let name = format!("/proc/self/fd/{}", copy.as_raw_fd());
     // SAFETY: runs the library's initialisers, which is what loading a plugin means; the rules said that it may.
     let library = unsafe { unix::Library::open(Some(&name), unix::RTLD_NOW | unix::RTLD_LOCAL) }
         .map_err(|error| LoadError::Unloadable { path: path.to_owned(), why: reason(&error, &name) })?;
     // A thread or a thread-local destructor of the library may run after us: it is never unloaded.
     let library = std::mem::ManuallyDrop::new(library);
+    // The loader knows a library by its path: the number stays taken, or the next library would seem to be this one.
+    std::mem::forget(copy);
     // SAFETY: the symbol of this name is, by the joint's definition, a function of this type.
     let table = unsafe { library.get::<unsafe extern "C" fn() -> *const Table>(b"quarterdeck_plugin\0") }
         .map_err(|_| LoadError::NoSymbol { path: path.to_owned() })?;

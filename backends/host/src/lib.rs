@@ -1,0 +1,24 @@
+//! A plugin in a child process, spoken to through the same trait: spawn, configure, time out, bury, restart.
+//!
+//! [`Hosted`] is the parent's side and [`child_main`] the child's; [`InProcess`] is the same without a child, for tests
+//! and `isolation = "none"`. It refuses to wake up when nothing happens: no timer, no poll; a restart waits for the next
+//! call.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may"))]
+
+mod backoff;
+mod child;
+mod hosted;
+mod in_process;
+mod line;
+mod manifest;
+mod message;
+mod ring;
+mod status;
+
+pub use child::child_main;
+pub use hosted::{HostSpec, Hosted, OnChange};
+pub use in_process::InProcess;
+pub use manifest::{ManifestError, PluginManifest};
+pub use quarterdeck_abi::{Level, LoadError, LoadRules, Log};
+pub use status::{HostState, HostStatus};
