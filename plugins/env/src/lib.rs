@@ -9,3 +9,5 @@ mod files;
 pub mod name;
 
 pub use backend::create;
+
+quarterdeck_abi::export_backend!("env", env!("CARGO_PKG_VERSION"), create);

@@ -24,3 +24,5 @@ mod store;
 pub mod token;
 
 pub use backend::create;
+
+quarterdeck_abi::export_backend!("fernet", env!("CARGO_PKG_VERSION"), create);
