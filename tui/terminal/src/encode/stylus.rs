@@ -1,0 +1,261 @@
+//! The terminal's cursor and pen as we left them, and the fewest bytes to bring them elsewhere.
+//!
+//! It knows nothing of frames. What it isn't sure of (the cursor after the last column, after a glyph whose
+//! width terminals disagree about) it treats as unknown and addresses anew.
+
+use std::io::Write;
+
+use crate::grid::{Glyph, Pen, attr};
+
+/// Where the cursor is known to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    At(u16, u16),
+    /// After the last column of this row, waiting to wrap: terminals differ in what a relative move does here.
+    Edge(u16),
+    Unknown,
+}
+
+/// Cursor and pen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stylus {
+    pub(crate) place: Place,
+    pub(crate) pen: Pen,
+    /// What DECRC would bring back.
+    pub(crate) saved: Option<((u16, u16), Pen)>,
+    /// The pen of the first glyph written since this was cleared.
+    pub(crate) first_pen: Option<Pen>,
+    /// The last row a line feed may reach without scrolling.
+    pub(crate) floor: u16,
+    pub(crate) cols: u16,
+    beyond_vt100: bool,
+}
+
+impl Stylus {
+    pub(crate) fn new(cols: u16, rows: u16, beyond_vt100: bool) -> Self {
+        Self {
+            place: Place::Unknown,
+            pen: Pen::default(),
+            saved: None,
+            first_pen: None,
+            floor: rows.saturating_sub(1),
+            cols,
+            beyond_vt100,
+        }
+    }
+
+    /// Moves the cursor.
+    pub(crate) fn go(&mut self, x: u16, y: u16, out: &mut Vec<u8>) {
+        out.extend(self.route(x, y));
+        self.place = Place::At(x, y);
+    }
+
+    /// The shortest way from here to there.
+    pub(crate) fn route(&self, x: u16, y: u16) -> Vec<u8> {
+        if self.place == Place::At(x, y) {
+            return Vec::new();
+        }
+        let mut best = address(x, y);
+        let mut offer = |way: Vec<u8>| {
+            if way.len() < best.len() {
+                best = way;
+            }
+        };
+        let row = match self.place {
+            Place::At(_, row) | Place::Edge(row) => row,
+            Place::Unknown => return best,
+        };
+        let feeds = y.checked_sub(row).filter(|feeds| *feeds <= 6 && (*feeds == 0 || y <= self.floor));
+        let feeds = feeds.map(|feeds| vec![b'\n'; usize::from(feeds)]);
+        if let Some(feeds) = &feeds {
+            offer([b"\r", &feeds[..], &self.across(0, x)].concat());
+        }
+        if let Place::At(column, _) = self.place {
+            let across = self.across(column, x);
+            if let Some(feeds) = &feeds {
+                offer([&feeds[..], &across].concat());
+            }
+            let upright = if y < row { csi(row - y, b'A') } else { csi(y - row, b'B') };
+            if y != row && y <= self.floor {
+                offer([&upright[..], &across].concat());
+            }
+        }
+        if self.beyond_vt100 && matches!(self.place, Place::At(column, _) if column == x) {
+            offer(csi(y + 1, b'd'));
+        }
+        best
+    }
+
+    /// The shortest way along a row.
+    fn across(&self, from: u16, to: u16) -> Vec<u8> {
+        if from <= to {
+            let right = if from == to { Vec::new() } else { csi(to - from, b'C') };
+            return right;
+        }
+        let back = from - to;
+        let mut best = if back <= 3 { vec![8; usize::from(back)] } else { csi(back, b'D') };
+        let home = if to == 0 { vec![b'\r'] } else { [b"\r", &csi(to, b'C')[..]].concat() };
+        if home.len() < best.len() {
+            best = home;
+        }
+        if self.beyond_vt100 && csi(to + 1, b'G').len() < best.len() {
+            best = csi(to + 1, b'G');
+        }
+        best
+    }
+
+    /// Takes another pen in hand.
+    pub(crate) fn take(&mut self, pen: Pen, out: &mut Vec<u8>) {
+        if pen != self.pen {
+            out.extend(change(self.pen, pen, self.beyond_vt100));
+            self.pen = pen;
+        }
+    }
+
+    /// Writes a glyph where the cursor is, with the pen in hand.
+    pub(crate) fn write(&mut self, glyph: Glyph, wide: bool, out: &mut Vec<u8>) {
+        self.first_pen.get_or_insert(self.pen);
+        glyph.push(out);
+        let Place::At(x, y) = self.place else { return };
+        let x = x + if wide { 2 } else { 1 };
+        self.place = if x >= self.cols {
+            Place::Edge(y)
+        } else if glyph.marks[0] != '\0' || glyph.ch >= '\u{1f000}' {
+            Place::Unknown
+        } else {
+            Place::At(x, y)
+        };
+    }
+
+    /// The pen to write this glyph of a row with. A blank takes any pen that leaves no mark on it, if it can the
+    /// one the next word needs.
+    pub(crate) fn pen_for(&self, row: &[Glyph], x: usize) -> Pen {
+        let glyph = row[x];
+        let fits = |pen: Pen| pen.bg == glyph.pen.bg && pen.attrs & attr::ON_BLANK == 0;
+        if !glyph.is_blank() {
+            glyph.pen
+        } else if fits(self.pen) {
+            self.pen
+        } else {
+            let next_word = row[x..].iter().find(|glyph| !glyph.is_blank()).map(|glyph| glyph.pen);
+            next_word.filter(|pen| fits(*pen)).unwrap_or(Pen { bg: glyph.pen.bg, ..Pen::default() })
+        }
+    }
+
+    /// Whether the terminal can erase characters in the middle of a row (ECH).
+    pub(crate) fn may_erase(&self) -> bool {
+        self.beyond_vt100
+    }
+
+    /// Takes a pen with which erasing and scrolling leave the user's own background.
+    pub(crate) fn take_plain(&mut self, out: &mut Vec<u8>) {
+        if self.pen.bg != Pen::default().bg || self.pen.attrs & attr::ON_BLANK != 0 {
+            self.take(Pen::default(), out);
+        }
+    }
+}
+
+/// CUP, in its shortest spelling.
+fn address(x: u16, y: u16) -> Vec<u8> {
+    match (x, y) {
+        (0, 0) => b"\x1b[H".to_vec(),
+        (0, y) => format!("\x1b[{}H", y + 1).into_bytes(),
+        (x, 0) => format!("\x1b[;{}H", x + 1).into_bytes(),
+        (x, y) => format!("\x1b[{};{}H", y + 1, x + 1).into_bytes(),
+    }
+}
+
+/// A sequence with one count, which is left out when it is one.
+pub(crate) fn csi(count: u16, last: u8) -> Vec<u8> {
+    let mut out = b"\x1b[".to_vec();
+    if count != 1 {
+        let _ = write!(out, "{count}");
+    }
+    out.push(last);
+    out
+}
+
+/// The shorter of: switching single things on and off, or starting from nothing.
+fn change(from: Pen, to: Pen, beyond_vt100: bool) -> Vec<u8> {
+    let anew = anew(to);
+    let off = from.attrs & !to.attrs;
+    if off != 0 && !beyond_vt100 {
+        return anew;
+    }
+    let step = stepwise(from, to, off);
+    if step.len() < anew.len() { step } else { anew }
+}
+
+const ON: [(u8, &str, &str); 7] = [
+    (attr::BOLD, "1", "22"),
+    (attr::DIM, "2", "22"),
+    (attr::ITALIC, "3", "23"),
+    (attr::UNDERLINE, "4", "24"),
+    (attr::BLINK, "5", "25"),
+    (attr::REVERSE, "7", "27"),
+    (attr::STRIKE, "9", "29"),
+];
+
+fn anew(to: Pen) -> Vec<u8> {
+    let mut sgr = Sgr::default();
+    if to != Pen::default() {
+        sgr.param(""); // an empty parameter is 0
+    }
+    sgr.switch_on(to.attrs);
+    sgr.colours(Pen::default(), to);
+    sgr.end()
+}
+
+fn stepwise(from: Pen, to: Pen, off: u8) -> Vec<u8> {
+    const WEIGHT: u8 = attr::BOLD | attr::DIM;
+    let mut sgr = Sgr::default();
+    let mut have = from.attrs;
+    for (bit, _, code) in ON {
+        if off & have & bit != 0 {
+            sgr.param(code);
+            // 22 switches bold and dim off together.
+            have &= if bit & WEIGHT != 0 { !WEIGHT } else { !bit };
+        }
+    }
+    sgr.switch_on(to.attrs & !have);
+    sgr.colours(from, to);
+    sgr.end()
+}
+
+#[derive(Default)]
+struct Sgr(Vec<u8>, bool);
+
+impl Sgr {
+    fn separate(&mut self) {
+        if self.1 {
+            self.0.push(b';');
+        }
+        self.1 = true;
+    }
+
+    fn param(&mut self, code: &str) {
+        self.separate();
+        self.0.extend_from_slice(code.as_bytes());
+    }
+
+    fn switch_on(&mut self, attrs: u8) {
+        for (bit, code, _) in ON {
+            if attrs & bit != 0 {
+                self.param(code);
+            }
+        }
+    }
+
+    fn colours(&mut self, from: Pen, to: Pen) {
+        for (ground, from, to) in [(30, from.fg, to.fg), (40, from.bg, to.bg)] {
+            if from != to {
+                self.separate();
+                to.push_sgr(ground, &mut self.0);
+            }
+        }
+    }
+
+    fn end(self) -> Vec<u8> {
+        [b"\x1b[", &self.0[..], b"m"].concat()
+    }
+}
