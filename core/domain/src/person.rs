@@ -57,6 +57,13 @@ impl Person {
         (!handle.is_empty() && handle.len() <= 64 && handle.chars().all(fine)).then(|| Self(handle.to_owned()))
     }
 
+    /// The handle of a Unix user whom configuration doesn't know: the name, with `_` for what a handle can't hold.
+    pub fn of_unix(user: &str) -> Self {
+        let fine = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+        let handle: String = user.chars().map(fine).take(64).collect();
+        Self(if handle.is_empty() { "_".into() } else { handle })
+    }
+
     /// The handle as text.
     pub fn as_str(&self) -> &str {
         &self.0

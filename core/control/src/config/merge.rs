@@ -90,8 +90,8 @@ pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Op
     candidates.min_by_key(|candidate| distance(wrong, candidate))
 }
 
-/// Levenshtein distance, by two rows.
-fn distance(a: &str, b: &str) -> usize {
+/// Levenshtein distance of two words, by two rows.
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {

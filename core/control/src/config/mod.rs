@@ -5,8 +5,8 @@ pub mod duration;
 mod merge;
 mod schema;
 
-pub use merge::nearest;
-pub use schema::{BackendTable, File, KeyNames, SecretTable, SourceTable};
+pub use merge::{distance, nearest};
+pub use schema::{BackendTable, File, KeyNames, SecretTable, SettingValue, SourceTable};
 
 use crate::surroundings::Surroundings;
 use quarterdeck_domain::access::Class;

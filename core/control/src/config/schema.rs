@@ -91,6 +91,22 @@ pub struct BackendTable {
     pub every: Option<String>,
     /// How long an answer may take.
     pub within: Option<String>,
+    /// What the plugin itself understands: texts, switches, whole numbers, lists of texts.
+    pub settings: BTreeMap<String, SettingValue>,
+}
+
+/// A setting that is handed to a plugin as it stands.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// A switch.
+    Flag(bool),
+    /// A whole number.
+    Number(i64),
+    /// A text.
+    Text(String),
+    /// Several texts.
+    List(Vec<String>),
 }
 
 /// `[plugins]`

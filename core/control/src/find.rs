@@ -1,0 +1,118 @@
+//! Which layer holds a name. Refuses to fall through: in Production a layer that can't be asked is the answer.
+
+use crate::failure::Failure;
+use crate::observe::list_all;
+use crate::config::nearest;
+use crate::serve::Control;
+use quarterdeck_contract::{Capability, ErrorKind, Inspection, SecretName};
+use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::request::Target;
+
+/// A name found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// Where.
+    pub target: Target,
+    /// What is known of it there, never a value.
+    pub inspection: Inspection,
+    /// Layers above that could not be asked; a loud warning outside Production.
+    pub unasked: Vec<(String, String)>,
+}
+
+impl Control {
+    /// The highest layer that holds the name; with `layer`, that one alone.
+    pub fn locate(&self, name: &str, layer: Option<&str>) -> Result<Located, Failure> {
+        let mut unasked = Vec::new();
+        for mount in self.mounts.iter().filter(|mount| layer.is_none_or(|wanted| mount.layer == wanted)) {
+            let own = self.name_in(&mount.kind, name);
+            let Some(parsed) = SecretName::parse(&own) else { continue };
+            match mount.backend().inspect(&parsed, mount.call()) {
+                Ok(inspection) => {
+                    let target = Target { layer: mount.layer.clone(), name: own };
+                    return Ok(Located { target, inspection, unasked });
+                }
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) if layer.is_some() || self.config.environment == Some(Environment::Production) => {
+                    return Err(Failure::Backend { layer: mount.layer.clone(), error });
+                }
+                Err(error) => unasked.push((mount.layer.clone(), error.to_string())),
+            }
+        }
+        if let Some(layer) = layer {
+            self.mount(layer)?;
+        }
+        // What nobody could look for is not proven absent.
+        if let Some((layer, _)) = unasked.first()
+            && let Ok(mount) = self.mount(layer)
+            && let Err(error) = mount.backend().health(mount.call())
+        {
+            return Err(Failure::Backend { layer: layer.clone(), error });
+        }
+        Err(self.not_found(name, layer))
+    }
+
+    /// Where a new secret goes: the layer that holds it if it can be written, else the highest that can.
+    pub fn place_for(&self, name: &str, layer: Option<&str>) -> Result<(Target, Option<Inspection>, Vec<String>), Failure> {
+        let wanted = |mount: &&crate::mount::Mount| layer.is_none_or(|wanted| mount.layer == wanted);
+        let mut above = Vec::new();
+        let mut refused = None;
+        for mount in self.mounts.iter().filter(wanted) {
+            let own = self.name_in(&mount.kind, name);
+            let parsed = SecretName::parse(&own).ok_or_else(|| Failure::Senseless {
+                what: format!("'{}' is no secret's name", quarterdeck_domain::sanitise::line(name, 80)),
+                next: "A name has no control characters and at most 1,024 bytes.".into(),
+            })?;
+            let held = match mount.backend().inspect(&parsed, mount.call()) {
+                Ok(inspection) => Some(inspection),
+                Err(error) if error.kind == ErrorKind::NotFound => None,
+                Err(error) => {
+                    refused = refused.or(Some(Failure::Backend { layer: mount.layer.clone(), error }));
+                    continue;
+                }
+            };
+            if mount.backend().describe().can(Capability::Write) {
+                return Ok((Target { layer: mount.layer.clone(), name: own }, held, above));
+            }
+            if held.is_some() {
+                above.push(mount.layer.clone());
+            }
+        }
+        if let Some(layer) = layer {
+            self.mount(layer)?;
+        }
+        Err(refused.unwrap_or_else(|| Failure::Senseless {
+            what: match layer {
+                Some(layer) => format!("the layer '{layer}' is read-only"),
+                None => "no layer here can be written".into(),
+            },
+            next: "Switch the encrypted file on: 'quarterdeck init', or set DP_SECRETS_ENCRYPTION_KEY.".into(),
+        }))
+    }
+
+    /// The backend's name for a configuration key, where `[[secret]]` ties them.
+    fn name_in(&self, kind: &str, name: &str) -> String {
+        let tied = self.config.file.secret.iter().find(|secret| secret.key.as_deref() == Some(name));
+        match tied {
+            Some(secret) if !matches!(kind, "env" | "yaml") => secret.name.clone(),
+            _ => name.to_owned(),
+        }
+    }
+
+    fn not_found(&self, name: &str, layer: Option<&str>) -> Failure {
+        let asked: Vec<_> = self.mounts.iter().filter(|m| layer.is_none_or(|wanted| m.layer == wanted)).collect();
+        let names: Vec<String> = asked
+            .iter()
+            .flat_map(|mount| list_all(mount).unwrap_or_default())
+            .map(|entry| entry.name.as_str().to_owned())
+            .collect();
+        let alike = |candidate: &&str| {
+            let longest = candidate.chars().count().max(name.chars().count());
+            crate::config::distance(name, candidate) * 2 <= longest
+        };
+        Failure::NotFound {
+            name: name.to_owned(),
+            nearest: nearest(name, names.iter().map(String::as_str)).filter(alike).map(str::to_owned),
+            layers: asked.iter().map(|mount| mount.layer.clone()).collect(),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Asks a backend how it is and what it lists. Refuses to keep anything to itself and to write anything down: an
+//! observation is passing news; only a transition is journaled, by the one who sees it.
+
+use crate::mount::Mount;
+use crate::overview::LayerListing;
+use jiff::Timestamp;
+use quarterdeck_contract::{BackendError, Capability, Entry, Health, PageRequest, Result};
+use quarterdeck_domain::overview::{BackendRow, Condition};
+use quarterdeck_domain::sanitise;
+use std::time::{Duration, Instant};
+
+/// Most pages of one listing: 10,000 pages of at least one name each end a listing that never ends.
+const MOST_PAGES: usize = 10_000;
+/// Latencies kept for the picture of them.
+const HISTORY: usize = 60;
+/// Longest text of a backend that is shown, in characters.
+const SHOWN: usize = 400;
+
+/// All that is known of one backend by asking it.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// The last listing that was good, and the error that hides a newer one.
+    pub listing: LayerListing,
+    /// The last answer to a health question; `None` before the first.
+    pub health: Option<std::result::Result<Health, BackendError>>,
+    /// Since when it is down, if it is.
+    pub down_since: Option<Timestamp>,
+    /// When it last answered.
+    pub answered_at: Option<Timestamp>,
+    /// The last latencies, newest last, microseconds.
+    pub history_us: Vec<u64>,
+    listed: bool,
+}
+
+impl Observation {
+    /// Nothing asked yet.
+    pub fn new(mount: &Mount) -> Self {
+        Self {
+            listing: LayerListing {
+                layer: mount.layer.clone(),
+                kind: mount.kind.clone(),
+                ..LayerListing::default()
+            },
+            health: None,
+            down_since: None,
+            answered_at: None,
+            history_us: Vec::new(),
+            listed: false,
+        }
+    }
+
+    /// Asks for health, and for the listing when that is good. Takes as long as the backend may take.
+    pub fn ask(&mut self, mount: &Mount, now: impl Fn() -> Timestamp) {
+        let began = Instant::now();
+        let health = mount.backend().health(mount.call());
+        self.remember(began.elapsed());
+        match &health {
+            Ok(_) => {
+                self.answered_at = Some(now());
+                self.list(mount);
+            }
+            Err(error) => self.listing.error = Some(error.clone()),
+        }
+        let is_down = health.is_err() || self.listing.error.is_some();
+        self.down_since = is_down.then(|| self.down_since.unwrap_or_else(&now));
+        self.health = Some(health);
+    }
+
+    fn list(&mut self, mount: &Mount) {
+        self.listing.writable = mount.backend().describe().can(Capability::Write);
+        match list_all(mount) {
+            Ok(entries) => {
+                self.listing.entries = entries;
+                self.listing.error = None;
+                self.listed = true;
+            }
+            Err(error) => self.listing.error = Some(error),
+        }
+    }
+
+    fn remember(&mut self, took: Duration) {
+        self.history_us.push(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        let extra = self.history_us.len().saturating_sub(HISTORY);
+        self.history_us.drain(..extra);
+    }
+
+    /// The error that stands now, if one does.
+    pub fn error(&self) -> Option<&BackendError> {
+        match &self.health {
+            Some(Err(error)) => Some(error),
+            _ => self.listing.error.as_ref(),
+        }
+    }
+
+    /// How the backend is, in one word.
+    pub fn condition(&self) -> Condition {
+        match (self.error(), &self.health) {
+            (Some(error), _) => Condition::Down {
+                code: error.kind.code().replace('_', " "),
+                since: self.down_since.unwrap_or(Timestamp::UNIX_EPOCH),
+            },
+            (None, None) => Condition::Connecting,
+            (None, Some(Ok(health))) if !health.warnings.is_empty() => Condition::Warning,
+            (None, Some(_)) => Condition::Ok,
+        }
+    }
+
+    /// The tile.
+    pub fn row(&self, mount: &Mount) -> BackendRow {
+        let host = mount.host_status();
+        let health = self.health.as_ref().and_then(|health| health.as_ref().ok());
+        let tame = |text: &str| sanitise::line(text, SHOWN).into_owned();
+        let text = |part: Option<String>| part.unwrap_or_default();
+        BackendRow {
+            name: mount.layer.clone(),
+            kind: mount.kind.clone(),
+            target: tame(&mount.backend().describe().target),
+            isolation: mount.isolation(),
+            condition: self.condition(),
+            summary: health.map(|health| tame(&health.summary)).unwrap_or_default(),
+            latency_us: self.history_us.last().copied().filter(|_| health.is_some()),
+            history_us: self.history_us.clone(),
+            answered_at: self.answered_at,
+            every: mount.every,
+            facts: health.map_or(&[][..], |health| &health.facts).iter().map(|(a, b)| (tame(a), tame(b))).collect(),
+            warnings: health.map_or(&[][..], |health| &health.warnings).iter().map(|text| tame(text)).collect(),
+            error: self.error().map(|error| {
+                let what = if error.doing.is_empty() {
+                    error.what.clone()
+                } else {
+                    format!("{}, while {}", error.what, error.doing)
+                };
+                (tame(&what), tame(&error.hint))
+            }),
+            names: self.listed.then_some(self.listing.entries.len()),
+            plugin_version: text(host.as_ref().and_then(|host| host.version.clone())),
+            plugin_sha256: text(host.as_ref().and_then(|host| host.sha256.clone())),
+            restarts: host.as_ref().map_or(0, |host| u32::try_from(host.restarts).unwrap_or(u32::MAX)),
+            stderr_tail: host.map(|host| host.stderr_tail.iter().map(|line| tame(line)).collect()).unwrap_or_default(),
+        }
+    }
+}
+
+/// Pages through a whole listing.
+pub fn list_all(mount: &Mount) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut page = PageRequest::default();
+    for _ in 0..MOST_PAGES {
+        let mut answer = mount.backend().list(&page, mount.call())?;
+        entries.append(&mut answer.entries);
+        match answer.next {
+            Some(next) if page.after.as_ref() != Some(&next) => page.after = Some(next),
+            _ => break,
+        }
+    }
+    Ok(entries)
+}
+
+/// Asks all mounts at once, each in a thread of its own, so that a slow one delays nobody.
+pub fn ask_all(mounts: &[Mount]) -> Vec<Observation> {
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = mounts
+            .iter()
+            .map(|mount| {
+                scope.spawn(move || {
+                    let mut observation = Observation::new(mount);
+                    observation.ask(mount, Timestamp::now);
+                    observation
+                })
+            })
+            .collect();
+        asked
+            .into_iter()
+            .zip(mounts)
+            .map(|(asked, mount)| asked.join().unwrap_or_else(|_| Observation::new(mount)))
+            .collect()
+    })
+}

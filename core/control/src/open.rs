@@ -1,0 +1,127 @@
+//! Opens a session: configuration, identity, journal, layers. Refuses to open without an environment where one is
+//! needed, and without any plugin at all.
+
+use crate::catalogue;
+use crate::config::{Config, ConfigError, Wanted};
+use crate::installation::{InstallationKey, random_id};
+use crate::journal::{FileJournal, Journal, JournalError};
+use crate::mount::{OnMountChange, mount_all};
+use crate::serve::Control;
+use crate::surroundings::Surroundings;
+use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
+use quarterdeck_domain::person::{Person, Who};
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+/// What the session is for.
+#[derive(Clone, Default)]
+pub struct Opening<'a> {
+    /// The guide's verbs on a file need no environment; everything else does.
+    pub needs_environment: bool,
+    /// A layer that is needed whether or not it is switched on.
+    pub besides: Option<&'a str>,
+    /// Why nothing may be changed, if so: `--readonly`.
+    pub look_only: Option<String>,
+    /// Told when a plugin's process changes its state.
+    pub on_change: Option<OnMountChange>,
+}
+
+/// Why no session was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No environment.
+    #[error(transparent)]
+    Environment(#[from] UnknownEnvironment),
+    /// The state's folder.
+    #[error("the state's folder {folder} can't be used: {why}. Check its owner and mode, or set XDG_STATE_HOME")]
+    State {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// The journal.
+    #[error("the journal can't be opened: {0}")]
+    Journal(#[from] JournalError),
+    /// Nothing to load.
+    #[error(
+        "no plugin was found, so no secret can be reached. Build them with 'cargo build --release', or install with './install'. Searched: {searched}"
+    )]
+    NoPlugins {
+        /// The folders that were searched.
+        searched: String,
+    },
+}
+
+impl OpenError {
+    /// The exit status of the command line for it.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Config(ConfigError::Environment(_)) | Self::Environment(_) => 2,
+            Self::Config(_) | Self::State { .. } => 1,
+            Self::Journal(JournalError::Broken(_) | JournalError::Replaced { .. }) => 6,
+            Self::Journal(_) => 1,
+            Self::NoPlugins { .. } => 5,
+        }
+    }
+}
+
+/// Where an environment's state lies.
+pub fn state_folder(surroundings: &Surroundings, environment: Option<Environment>) -> PathBuf {
+    surroundings.state_home().join(environment.map_or("none", Environment::name))
+}
+
+/// Opens a session.
+pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_>) -> Result<Control, OpenError> {
+    let config = Config::load(&surroundings, wanted)?;
+    if opening.needs_environment && config.environment.is_none() {
+        return Err(UnknownEnvironment::Unset.into());
+    }
+    let folders = catalogue::folders(&config, &surroundings);
+    if catalogue::all(&folders).is_empty() {
+        let searched = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
+        return Err(OpenError::NoPlugins { searched });
+    }
+    let folder = state_folder(&surroundings, config.environment);
+    let key = prepare(&folder).map_err(|why| OpenError::State { folder: folder.clone(), why })?;
+    let session = random_id("sess", 12);
+    let at = crate::journal::Opening::of(folder.join("journal"), config.environment, session.clone());
+    let journal: Arc<dyn Journal> = Arc::new(FileJournal::open(at)?);
+    let who = who(&config, &surroundings, session);
+    let look_only = opening.look_only.clone().or_else(|| look_only(&surroundings));
+    let mounts = mount_all(&config, &surroundings, opening.besides, opening.on_change.as_ref());
+    Ok(Control {
+        classes: config.classes(),
+        look_only: RwLock::new(look_only),
+        surroundings,
+        config,
+        who,
+        mounts,
+        journal,
+        key,
+    })
+}
+
+/// Who sits here: configuration's handle and role for the Unix user, else the user's own name and no role.
+pub fn who(config: &Config, surroundings: &Surroundings, session: String) -> Who {
+    let (person, role) = config.person_of(&surroundings.user);
+    let person = person.unwrap_or_else(|| Person::of_unix(&surroundings.user));
+    Who { person, role, session }
+}
+
+/// The documents' own switches for read-only (R4.7).
+fn look_only(surroundings: &Surroundings) -> Option<String> {
+    if surroundings.switched_on("DP_IBKR__READONLY") {
+        return Some("DP_IBKR__READONLY is on".into());
+    }
+    surroundings.switched_off("DP_EXECUTION__ENABLED").then(|| "DP_EXECUTION__ENABLED is off".into())
+}
+
+fn prepare(folder: &std::path::Path) -> std::io::Result<InstallationKey> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    InstallationKey::open_or_make(&folder.join("installation.key"))
+}
