@@ -78,7 +78,13 @@ impl SecretsBackend for Shelf {
     }
 
     fn keys(&self, name: &SecretName, _: Call) -> Result<Vec<String>> {
-        found(&*self.at(name)?, name).map(|_| Vec::new())
+        let secrets = self.at(name)?;
+        let current = found(&secrets, name)?.iter().find(|kept| kept.stage == Stage::Current);
+        let value = current.and_then(|kept| serde_json::from_slice(kept.value.bytes.expose()).ok());
+        let mut keys = Vec::new();
+        collect("", value.as_ref().unwrap_or(&serde_json::Value::Null), &mut keys);
+        keys.sort();
+        Ok(keys)
     }
 
     fn read(&self, name: &SecretName, version: Option<&VersionId>, _: Call) -> Result<Reading> {
@@ -161,6 +167,18 @@ impl SecretsBackend for Shelf {
         match extra.operation.as_str() {
             "echo" => Ok(ExtraReply { results: extra.arguments.clone(), secret }),
             other => Err(BackendError::unsupported(other, "Ask for 'echo'.")),
+        }
+    }
+}
+
+/// The dotted names of everything in a map that is no map itself.
+fn collect(path: &str, value: &serde_json::Value, keys: &mut Vec<String>) {
+    let Some(map) = value.as_object() else { return };
+    for (key, value) in map {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match value.is_object() {
+            true => collect(&path, value, keys),
+            false => keys.push(path),
         }
     }
 }

@@ -1,0 +1,265 @@
+//! The laws of a backend that can write, by what it says it can do. Refuses to touch a name outside the fixture's
+//! prefix, and leaves none behind.
+
+use super::{Suite, same};
+use crate::*;
+use std::thread;
+
+/// In every value that the suite writes.
+pub(super) const CANARY: &str = "canary-of-the-suite";
+
+pub(super) fn run(suite: &Suite<'_>) {
+    let Some(prefix) = suite.fixture.writable_prefix.as_deref().filter(|_| suite.can(Capability::Write)) else {
+        return;
+    };
+    let shelf = Shelf { suite, prefix };
+    shelf.clear();
+    what_is_written_is_read_back(&shelf);
+    bytes_that_are_no_text_are_kept_or_refused(&shelf);
+    nothing_is_written_over_what_was_not_expected(&shelf);
+    what_is_deleted_is_gone(&shelf);
+    one_of_eight_creators_wins(&shelf);
+    eight_writers_lose_nothing(&shelf);
+    if suite.can(Capability::Versions) {
+        an_old_version_can_be_read(&shelf);
+    }
+    if suite.can(Capability::Staging) {
+        a_staged_version_is_read_by_nobody_until_it_is_promoted(&shelf);
+        an_unstaged_version_leaves_no_trace(&shelf);
+    }
+    if suite.can(Capability::RemoveVersion) {
+        a_removed_version_leaves_the_others(&shelf);
+    }
+    shelf.clear();
+}
+
+/// The suite's own corner of the backend.
+struct Shelf<'a> {
+    suite: &'a Suite<'a>,
+    prefix: &'a str,
+}
+
+impl Shelf<'_> {
+    fn name(&self, word: &str) -> SecretName {
+        SecretName::parse(&format!("{}{word}", self.prefix)).unwrap_or_else(|| panic!("the prefix makes no name"))
+    }
+
+    fn write(&self, name: &SecretName, value: Value, expected: &Expected) -> Result<VersionId> {
+        self.suite.backend.write(name, value, expected, self.suite.call)
+    }
+
+    /// Writes a text to a name that has nothing yet.
+    fn create(&self, law: &str, word: &str, text: &str) -> (SecretName, VersionId) {
+        let name = self.name(word);
+        let version = self.suite.fine(law, self.write(&name, Value::text(text), &Expected::Absent));
+        (name, version)
+    }
+
+    fn delete(&self, name: &SecretName, expected: &Expected) -> Result<()> {
+        self.suite.backend.delete(name, expected, self.suite.call)
+    }
+
+    fn clear(&self) {
+        let law = "what the suite wrote can be deleted";
+        for name in self.suite.names(law, self.prefix, 0) {
+            self.suite.fine(law, self.delete(&name, &Expected::Anything));
+        }
+        assert!(self.suite.names(law, self.prefix, 0).is_empty(), "{law}: and is listed no more");
+    }
+}
+
+fn text(number: usize) -> String {
+    format!("{CANARY}-{number}")
+}
+
+fn what_is_written_is_read_back(shelf: &Shelf<'_>) {
+    let law = "what is written is read back, kind and bytes";
+    let suite = shelf.suite;
+    let big = CANARY.repeat(suite.fixture.biggest / CANARY.len() + 1);
+    let texts = [
+        ("plain", "canary-of-the-suite"),
+        ("unicode", "canary-of-the-suite Zürich ключ 鍵 🗝 \u{202e}"),
+        ("lines", "canary-of-the-suite\nsecond \"line\"\t\\n\r\n"),
+        ("digits", "007"),
+        ("word", "true"),
+        ("null", "null"),
+        ("braces", "{\"no\": \"map\""),
+        ("big", &big[..suite.fixture.biggest]),
+    ];
+    let jsons = [
+        (
+            "map",
+            r#"{"z":"canary-of-the-suite","a":{"n":1.10,"big":123456789012345678901234567890},"l":[true,null,""]}"#,
+        ),
+        ("list", r#"["canary-of-the-suite",1,{}]"#),
+    ];
+    let texts = texts.into_iter().map(|(word, text)| (word, Value::text(text)));
+    let jsons = jsons.into_iter().map(|(word, json)| (word, Value::json(json)));
+    for (word, value) in texts.chain(jsons) {
+        let name = shelf.name(word);
+        let copy = Value { kind: value.kind, bytes: value.bytes.duplicate() };
+        let version = suite.fine(law, shelf.write(&name, copy, &Expected::Absent));
+        let read = suite.holds(&format!("{law} ({word})"), &name, &value);
+        assert!(read.is_none_or(|read| read == version), "{law}: '{word}' has another version than was given");
+        suite.fine(law, suite.backend.inspect(&name, suite.call));
+        assert!(suite.names(law, name.as_str(), 0).contains(&name), "{law}: '{word}' is not listed");
+    }
+    let keys = suite.fine(law, suite.backend.keys(&shelf.name("map"), suite.call));
+    assert!(
+        keys.is_sorted() && ["a.n", "z"].iter().all(|key| keys.iter().any(|found| found == key)),
+        "{law}: its keys"
+    );
+
+    let law = "an empty text is kept, or refused as Invalid";
+    let empty = shelf.name("empty");
+    match suite.seen(law, shelf.write(&empty, Value::text(""), &Expected::Absent)) {
+        Ok(_) => drop(suite.holds(law, &empty, &Value::text(""))),
+        Err(error) => assert_eq!(error.kind, ErrorKind::Invalid, "{law}: {error}"),
+    }
+}
+
+fn bytes_that_are_no_text_are_kept_or_refused(shelf: &Shelf<'_>) {
+    let law = "bytes that are no text are kept, or refused and nothing is written";
+    let suite = shelf.suite;
+    let name = shelf.name("binary");
+    let bytes = || Value { kind: Kind::Binary, bytes: SecretBytes::new(vec![0xff, 0x00, 0xfe, 0x80]) };
+    match suite.seen(law, shelf.write(&name, bytes(), &Expected::Absent)) {
+        Ok(_) => drop(suite.holds(law, &name, &bytes())),
+        Err(error) => {
+            assert!(["INVALID", "UNSUPPORTED"].contains(&error.kind.code()), "{law}: {error}");
+            suite.refused(law, suite.backend.read(&name, None, suite.call), &["NOT_FOUND"]);
+        }
+    }
+}
+
+fn nothing_is_written_over_what_was_not_expected(shelf: &Shelf<'_>) {
+    let law = "Absent and a stale version are conflicts and change nothing";
+    let suite = shelf.suite;
+    let (name, first) = shelf.create(law, "guarded", &text(1));
+    suite.refused(law, shelf.write(&name, Value::text("other"), &Expected::Absent), &["CONFLICT"]);
+    suite.holds(law, &name, &Value::text(&text(1)));
+    let second = suite.fine(law, shelf.write(&name, Value::text(&text(2)), &Expected::Anything));
+    suite.holds(law, &name, &Value::text(&text(2)));
+    if !suite.can(Capability::CompareAndSet) {
+        return;
+    }
+    assert_ne!(first, second, "{law}: two values of one version");
+    let stale = Expected::Version(first);
+    suite.refused(law, shelf.write(&name, Value::text("other"), &stale), &["CONFLICT"]);
+    suite.refused(law, shelf.delete(&name, &stale), &["CONFLICT"]);
+    suite.holds(law, &name, &Value::text(&text(2)));
+    suite.fine(law, shelf.write(&name, Value::text(&text(3)), &Expected::Version(second)));
+    suite.holds(law, &name, &Value::text(&text(3)));
+    let nowhere = shelf.name("nowhere");
+    suite.refused(law, shelf.write(&nowhere, Value::text("other"), &stale), &["CONFLICT", "NOT_FOUND"]);
+    suite.refused(law, suite.backend.read(&nowhere, None, suite.call), &["NOT_FOUND"]);
+}
+
+fn what_is_deleted_is_gone(shelf: &Shelf<'_>) {
+    let law = "what is deleted is gone from reads and listings";
+    let suite = shelf.suite;
+    let (name, version) = shelf.create(law, "gone", &text(1));
+    let expected = if suite.can(Capability::CompareAndSet) { Expected::Version(version) } else { Expected::Anything };
+    suite.fine(law, shelf.delete(&name, &expected));
+    suite.refused(law, suite.backend.read(&name, None, suite.call), &["NOT_FOUND", "DELETED"]);
+    assert!(!suite.names(law, name.as_str(), 0).contains(&name), "{law}: it is still listed");
+    suite.refused(law, shelf.delete(&name, &Expected::Anything), &["NOT_FOUND", "DELETED"]);
+}
+
+fn one_of_eight_creators_wins(shelf: &Shelf<'_>) {
+    let law = "of eight that create one name at once one wins and the others are told";
+    let suite = shelf.suite;
+    let name = shelf.name("contested");
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let create = |number| {
+            let name = &name;
+            scope.spawn(move || (number, shelf.write(name, Value::text(&text(number)), &Expected::Absent)))
+        };
+        let threads: Vec<_> = (0..8).map(create).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panic!("{law}: a panic"))).collect()
+    });
+    let mut winner = None;
+    for (number, outcome) in outcomes {
+        match suite.seen(law, outcome) {
+            Ok(_) => assert!(winner.replace(number).is_none(), "{law}: two won"),
+            Err(error) => assert_eq!(error.kind.code(), "CONFLICT", "{law}: {error}"),
+        }
+    }
+    let winner = winner.unwrap_or_else(|| panic!("{law}: nobody won"));
+    suite.holds(law, &name, &Value::text(&text(winner)));
+}
+
+fn eight_writers_lose_nothing(shelf: &Shelf<'_>) {
+    let law = "eight threads write at once and nothing is lost";
+    let suite = shelf.suite;
+    let word = |thread: usize, number: usize| format!("many-{thread}-{number}");
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            scope.spawn(move || {
+                for number in 0..3 {
+                    shelf.create(law, &word(thread, number), &text(thread));
+                }
+            });
+        }
+    });
+    for thread in 0..8 {
+        for number in 0..3 {
+            suite.holds(law, &shelf.name(&word(thread, number)), &Value::text(&text(thread)));
+        }
+    }
+}
+
+fn an_old_version_can_be_read(shelf: &Shelf<'_>) {
+    let law = "an old version is read by its id and listed after the new one";
+    let suite = shelf.suite;
+    let (name, first) = shelf.create(law, "versions", &text(1));
+    let second = suite.fine(law, shelf.write(&name, Value::text(&text(2)), &Expected::Anything));
+    let reading = suite.fine(law, suite.backend.read(&name, Some(&first), suite.call));
+    same(law, &reading.value, &Value::text(&text(1)));
+    suite.holds(law, &name, &Value::text(&text(2)));
+    let versions = suite.fine(law, suite.backend.inspect(&name, suite.call)).versions;
+    let ids: Vec<_> = versions.into_iter().map(|version| version.id).collect();
+    assert_eq!(ids, [second, first], "{law}");
+    let none = VersionId("no-such-version".into());
+    suite.refused(law, suite.backend.read(&name, Some(&none), suite.call), &["NOT_FOUND", "INVALID"]);
+}
+
+fn a_staged_version_is_read_by_nobody_until_it_is_promoted(shelf: &Shelf<'_>) {
+    let law = "a staged version is read by nobody until it is promoted";
+    let (suite, backend, call) = (shelf.suite, shelf.suite.backend, shelf.suite.call);
+    let (name, old) = shelf.create(law, "staged", &text(1));
+    let new = suite.fine(law, backend.stage(&name, Value::text(&text(2)), "rotation-1", call));
+    suite.holds(law, &name, &Value::text(&text(1)));
+    let reading = suite.fine(law, backend.read(&name, Some(&new), call));
+    same(law, &reading.value, &Value::text(&text(2)));
+    suite.fine(law, backend.promote(&name, &new, &old, call));
+    suite.holds(law, &name, &Value::text(&text(2)));
+    // Whoever still believes in the old one is told.
+    suite.refused(law, backend.promote(&name, &old, &old, call), &["CONFLICT"]);
+    suite.refused(law, backend.retire(&name, &old, &old, call), &["CONFLICT"]);
+    suite.holds(law, &name, &Value::text(&text(2)));
+    suite.fine(law, backend.retire(&name, &old, &new, call));
+    suite.holds(law, &name, &Value::text(&text(2)));
+}
+
+fn an_unstaged_version_leaves_no_trace(shelf: &Shelf<'_>) {
+    let law = "an unstaged version leaves the current one alone";
+    let (suite, backend, call) = (shelf.suite, shelf.suite.backend, shelf.suite.call);
+    let (name, _) = shelf.create(law, "unstaged", &text(1));
+    let new = suite.fine(law, backend.stage(&name, Value::text(&text(2)), "rotation-2", call));
+    suite.fine(law, backend.unstage(&name, &new, call));
+    suite.holds(law, &name, &Value::text(&text(1)));
+    let versions = suite.fine(law, backend.inspect(&name, call)).versions;
+    let pending = versions.iter().any(|version| version.stage == Some(Stage::Pending));
+    assert!(!pending, "{law}: a version is still pending");
+}
+
+fn a_removed_version_leaves_the_others(shelf: &Shelf<'_>) {
+    let law = "a removed version is gone and the others are not";
+    let (suite, backend, call) = (shelf.suite, shelf.suite.backend, shelf.suite.call);
+    let (name, first) = shelf.create(law, "removed", &text(1));
+    suite.fine(law, shelf.write(&name, Value::text(&text(2)), &Expected::Anything));
+    suite.fine(law, backend.remove_version(&name, &first, call));
+    suite.refused(law, backend.read(&name, Some(&first), call), &["NOT_FOUND", "DESTROYED", "DELETED"]);
+    suite.holds(law, &name, &Value::text(&text(2)));
+}
