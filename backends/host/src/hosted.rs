@@ -40,6 +40,8 @@ pub struct HostSpec {
     pub start_within: Duration,
     /// How long after its deadline a call is waited for before the child is killed; 500 ms when not said.
     pub grace: Duration,
+    /// How long a dead child is left alone the first time, doubling up to 30 s; 200 ms when not said.
+    pub first_wait: Duration,
     /// Told of each change of state.
     pub on_change: Option<OnChange>,
     /// Where the plugin's log lines go beside its tail.
@@ -63,6 +65,7 @@ impl HostSpec {
             workers: 4,
             start_within: Duration::from_secs(5),
             grace: Duration::from_millis(500),
+            first_wait: Backoff::FIRST,
             on_change: None,
             on_log: None,
         }
@@ -111,7 +114,7 @@ impl Hosted {
             phase: Phase::Idle,
             since: Instant::now(),
             starts: 0,
-            backoff: Backoff::new(),
+            backoff: Backoff::new(spec.first_wait),
             last_error: None,
             hello: None,
         };
@@ -144,7 +147,7 @@ impl Hosted {
                 matches!(life.phase, Phase::Up(_) | Phase::Starting(_))
             });
         }
-        life.backoff = Backoff::new();
+        life.backoff = Backoff::new(self.shared.spec.first_wait);
         if let Phase::Down { until, .. } = &mut life.phase {
             *until = Instant::now();
         }

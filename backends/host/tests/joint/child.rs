@@ -225,26 +225,16 @@ fn sixteen_mebibytes_pass_both_ways() {
 }
 
 fn a_wait_before_a_restart_turns_calls_away() {
-    let (backend, heard) = watched(spec("abort"));
-    let mut waits = Vec::new();
-    for _ in 0..4 {
-        backend.start();
-        // Each wait is over only by the clock, so the tests don't wait for it: `restart_now` would forget the series.
-        let status = wait_for(&heard, is_down);
-        let HostState::Down { retry_in } = status.state else { unreachable!() };
-        waits.push(retry_in);
-        let error = backend.health(CALL).unwrap_err();
-        if retry_in > Duration::from_millis(100) && is_down(&backend.status()) {
-            assert_eq!(error.kind, ErrorKind::Gone);
-        }
-        while let HostState::Down { retry_in } = backend.status().state
-            && !retry_in.is_zero()
-        {
-            std::thread::yield_now();
-        }
+    let (backend, heard) = watched(HostSpec { first_wait: Duration::from_secs(3600), ..spec("") });
+    assert_eq!(read(&backend, "misbehave/exit").unwrap_err().kind, ErrorKind::Gone);
+    wait_for(&heard, is_down);
+    for _ in 0..3 {
+        let error = read(&backend, "a/one").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Gone);
+        assert!(error.what.contains("exited 0 by itself") && error.hint.contains("restarts in 3"), "{error}");
     }
-    assert!(waits[3] > waits[0], "{waits:?}");
-    assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(30)));
+    assert_eq!(backend.status().restarts, 0);
+    works_again(&backend);
 }
 
 fn a_kill_from_outside_is_told_without_a_call() {

@@ -6,6 +6,7 @@
 mod child;
 mod conform;
 mod doomed;
+mod faulty;
 mod refusals;
 mod runner;
 
