@@ -168,18 +168,23 @@ impl Verifier {
 
     /// Takes the next line, without its newline. Gives the event where it is one and belongs to the chain.
     pub fn line(&mut self, raw: &[u8]) -> Option<(Event, Link)> {
-        self.line += 1;
-        let digest = Digest::of(raw);
         match chain::read(raw) {
             Ok((event, link)) => {
-                self.event(&event, link, digest);
+                self.accept(raw, &event, link);
                 Some((event, link))
             }
             Err(why) => {
-                self.unreadable(raw, digest, &why.to_string());
+                self.line += 1;
+                self.unreadable(raw, Digest::of(raw), &why.to_string());
                 None
             }
         }
+    }
+
+    /// Takes the next line from somebody who has read it already.
+    pub fn accept(&mut self, raw: &[u8], event: &Event, link: Link) {
+        self.line += 1;
+        self.event(event, link, Digest::of(raw));
     }
 
     /// Takes what stands after the last newline of a file. It is never part of the chain.
@@ -212,14 +217,10 @@ impl Verifier {
         self.line
     }
 
-    /// What was found so far. Missing lines are told only at the end: they may yet turn up elsewhere.
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
-    }
-
-    /// True when nothing is wrong so far, missing lines included.
-    pub fn is_sound(&self) -> bool {
-        self.findings.is_empty() && self.holes.is_empty() && self.suspect.is_none()
+    /// How many things are wrong so far, missing lines and undecided suspicions included.
+    pub fn wrongs(&self) -> u64 {
+        let open = self.findings.len() + self.holes.len() + usize::from(self.suspect.is_some());
+        self.unlisted.saturating_add(u64::try_from(open).unwrap_or(u64::MAX))
     }
 
     /// Ends the verification. `written` is the last line that is known to have been written, where that is remembered
