@@ -121,7 +121,7 @@ mod tests {
     fn text_is_escaped_as_python_escapes_it() {
         let cases = [
             ("\"é\"", r#""\u00e9""#),
-            ("\"\u{7f}\"", "\"\u{7f}\""),
+            ("\"~\u{7f}\u{80}\"", r#""~\u007f\u0080""#),
             ("\"😀\"", r#""\ud83d\ude00""#),
             (r#""\ud83d\ude00""#, r#""\ud83d\ude00""#),
             (r#""\/\b\f\n\r\t\"\\\u0000\u001F""#, r#""/\b\f\n\r\t\"\\\u0000\u001f""#),

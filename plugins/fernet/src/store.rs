@@ -120,14 +120,8 @@ impl Store {
 
     pub(crate) fn open_at(&self, place: &Place) -> Result<Option<Content>> {
         let ring = self.ring();
-        let Some(mut bytes) = place.read()? else { return Ok(None) };
-        let mut opened = token::open(ring.keys(), &bytes.token, None);
-        if opened.is_err() {
-            std::thread::sleep(TORN_WAIT);
-            let Some(again) = place.read()? else { return Ok(None) };
-            bytes = again;
-            opened = token::open(ring.keys(), &bytes.token, None);
-        }
+        let pause = || std::thread::sleep(TORN_WAIT);
+        let Some((bytes, opened)) = open_twice(ring.keys(), || place.read(), pause)? else { return Ok(None) };
         match opened {
             Ok(opened) => self.content(&ring, opened, bytes).map(Some),
             Err(refused) => Err(self.why(refused, &bytes.token, place, &ring)),
@@ -187,7 +181,62 @@ impl Store {
     }
 }
 
+/// Reads and opens; once more after a pause if what was read doesn't open.
+fn open_twice(
+    keys: &[Key],
+    mut read: impl FnMut() -> Result<Option<Bytes>>,
+    pause: impl FnOnce(),
+) -> Result<Option<(Bytes, std::result::Result<Opened, Refused>)>> {
+    let Some(first) = read()? else { return Ok(None) };
+    let opened = token::open(keys, &first.token, None);
+    if opened.is_ok() {
+        return Ok(Some((first, opened)));
+    }
+    pause();
+    let Some(second) = read()? else { return Ok(None) };
+    let opened = token::open(keys, &second.token, None);
+    Ok(Some((second, opened)))
+}
+
 /// Unix seconds; 0 for a clock before 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// Which of the states is opened, and how often was paused, when each read meets the next state of the file.
+    fn reads(states: &[&str]) -> (Option<std::result::Result<String, Refused>>, usize) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let key = Key::parse(b"cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").expect("a key");
+        let whole = token::seal(&key, 1, [0; 16], b"{}");
+        let left = RefCell::new(states.iter());
+        let read = || {
+            match *left.borrow_mut().next().expect("no third read") {
+                "none" => drop(std::fs::remove_file(&path)),
+                "torn" => std::fs::write(&path, &whole[..50]).expect("written"),
+                "empty" => std::fs::write(&path, "").expect("written"),
+                _ => std::fs::write(&path, &whole).expect("written"),
+            }
+            disk::read(&path)
+        };
+        let mut pauses = 0;
+        let outcome = open_twice(&[key], read, || pauses += 1).expect("readable");
+        let text = |opened: Opened| String::from_utf8(opened.plaintext.to_vec()).expect("UTF-8");
+        (outcome.map(|(_, opened)| opened.map(text)), pauses)
+    }
+
+    #[test]
+    fn a_writer_in_place_is_waited_for_once() {
+        assert_eq!(reads(&["whole"]), (Some(Ok("{}".into())), 0));
+        assert_eq!(reads(&["torn", "whole"]), (Some(Ok("{}".into())), 1));
+        assert_eq!(reads(&["empty", "whole"]), (Some(Ok("{}".into())), 1));
+        assert_eq!(reads(&["torn", "torn"]), (Some(Err(Refused::NotAToken)), 1));
+        assert_eq!(reads(&["none"]), (None, 0));
+        assert_eq!(reads(&["torn", "none"]), (None, 1));
+    }
 }

@@ -127,15 +127,12 @@ impl Reader<'_> {
         let end = self.end_of_string()?;
         // Unescaping never lengthens a text, so this buffer does not grow.
         let mut bytes = Zeroizing::new(Vec::with_capacity(end - start));
-        while self.at < end {
-            match self.text[self.at] {
-                b'\\' => self.escape(&mut bytes)?,
-                byte => {
-                    bytes.push(byte);
-                    self.at += 1;
-                }
-            }
+        while let Some(plain) = self.text[self.at..end].iter().position(|byte| *byte == b'\\') {
+            bytes.extend_from_slice(&self.text[self.at..self.at + plain]);
+            self.at += plain;
+            self.escape(&mut bytes)?;
         }
+        bytes.extend_from_slice(&self.text[self.at..end]);
         self.at = end + 1;
         String::from_utf8(std::mem::take(&mut *bytes))
             .map(Zeroizing::new)

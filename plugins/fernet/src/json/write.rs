@@ -86,11 +86,12 @@ fn indent(depth: usize, out: &mut dyn Sink) {
     (0..depth).for_each(|_| out.put(b"  "));
 }
 
-/// Printable ASCII and 0x7f as they are, all else escaped, above U+FFFF as a surrogate pair.
+/// Printable ASCII as it is, all else escaped (0x7f too), above U+FFFF as a surrogate pair.
 fn write_text(text: &str, out: &mut dyn Sink) {
     out.put(b"\"");
     let mut rest = text;
-    while let Some(at) = rest.find(|letter| matches!(letter, '"' | '\\' | '\0'..='\x1f' | '\u{80}'..)) {
+    while let Some(at) = rest.bytes().position(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\')) {
+        // A byte that is not ASCII is the first of its letter here, so this is a border between letters.
         let (plain, special) = rest.split_at(at);
         out.put(plain.as_bytes());
         let mut letters = special.chars();
