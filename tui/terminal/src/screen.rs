@@ -5,9 +5,10 @@
 //! times (a thread woken for every tick of the clock would double the wake-ups). At most one frame waits: a newer
 //! one takes its place, and costs nothing for what was dropped, since differences are taken from what was written.
 //!
-//! Every copy of a screen that is held here is wiped as soon as it isn't needed: the grids and the bytes sent. Not
-//! claimed: the kernel's buffer, the terminal itself, what the drawing left elsewhere, and symbols of more than 24
-//! bytes, which a buffer keeps on the heap.
+//! Every copy of a screen that is held here is wiped as soon as it isn't needed: the grids and the bytes sent. The
+//! last frame is held as long as it is shown. Not claimed: the kernel's buffer, the terminal itself, what the drawing
+//! left elsewhere, symbols of more than 24 bytes, which a ratatui buffer keeps on the heap, and the buffer of a frame
+//! that wasn't said to be sensitive, which stays as drawn until the next one is asked for.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -17,9 +18,9 @@ use base64::Engine;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use rustix::event::{PollFd, PollFlags, poll};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use crate::encode::Encoder;
+use crate::encode::{Encoder, wipe};
 use crate::features::Features;
 use crate::grid::Grid;
 use crate::tty::{Size, Tty};
@@ -177,7 +178,7 @@ pub(crate) struct Out {
 impl Out {
     /// Sees to it that the last frame is painted anew.
     fn again(&mut self) {
-        if self.waiting.is_none() {
+        if self.waiting.is_none() && self.encoder.has_shown() {
             self.waiting = Some((self.encoder.shown(), self.last_cursor));
         }
         self.encoder.lose();
@@ -203,7 +204,7 @@ impl Out {
     }
 
     fn drop_bytes(&mut self) {
-        self.bytes.zeroize();
+        wipe(&mut self.bytes);
         self.sent = 0;
     }
 }

@@ -8,6 +8,8 @@ mod rows;
 mod scroll;
 mod stylus;
 
+use zeroize::Zeroize;
+
 use self::scroll::{Scroll, propose};
 use self::stylus::{Place, Stylus};
 use crate::features::Features;
@@ -16,6 +18,10 @@ use crate::grid::Grid;
 /// Frames longer than this are bracketed as one synchronised update; the bracket is 16 bytes.
 const BRACKET_FROM: usize = 640;
 
+/// The most bytes that a cell of a common screen takes, colour changes included; only screens that are busier than
+/// that make a buffer move while it grows.
+const MOST_BYTES: usize = 8;
+
 /// What the terminal shows, and how to change it.
 #[derive(Debug)]
 pub(crate) struct Encoder {
@@ -23,6 +29,9 @@ pub(crate) struct Encoder {
     shown: Grid,
     stylus: Stylus,
     cursor: Option<(u16, u16)>,
+    /// Where frames are put into bytes, the best so far and the one that is tried. Kept, since bytes that move while
+    /// a buffer grows leave copies behind.
+    drafts: [Vec<u8>; 2],
     /// Nothing is known of the screen: the next frame clears it first.
     lost: bool,
 }
@@ -31,7 +40,7 @@ impl Encoder {
     /// Starts on a terminal whose cursor is hidden and whose screen is anything.
     pub(crate) fn new(features: Features) -> Self {
         let stylus = Stylus::new(0, 0, features.beyond_vt100);
-        Self { features, shown: Grid::default(), stylus, cursor: None, lost: true }
+        Self { features, shown: Grid::default(), stylus, cursor: None, drafts: Default::default(), lost: true }
     }
 
     /// Forgets what the terminal shows: somebody else has written on it, or it changed its size.
@@ -43,6 +52,11 @@ impl Encoder {
     pub(crate) fn restart(&mut self) {
         self.lost = true;
         self.cursor = None;
+    }
+
+    /// Whether there has been a frame.
+    pub(crate) fn has_shown(&self) -> bool {
+        self.shown.rows > 0
     }
 
     /// What the terminal shows, or was shown last.
@@ -74,49 +88,55 @@ impl Encoder {
         self.stylus = Stylus::new(cols, rows, self.features.beyond_vt100);
         self.stylus.place = Place::At(0, 0);
         self.shown = Grid::blank(cols, rows);
+        let room = usize::from(cols) * usize::from(rows) * MOST_BYTES;
+        self.drafts.iter_mut().chain([out]).for_each(|bytes| bytes.reserve(room));
         self.lost = false;
     }
 
     /// Appends the shortest of: every difference written, or a part scrolled and the rest written. Tells whether
     /// it scrolled.
     fn body(&mut self, wanted: &Grid, out: &mut Vec<u8>) -> bool {
-        let mut plain = Vec::new();
-        let mut stylus = self.stylus;
-        mend(&mut stylus, &self.shown, wanted, 0..wanted.rows, &mut plain);
-        let mut best = (plain, stylus, false);
+        let [mut best, mut trial] = std::mem::take(&mut self.drafts);
+        let mut best_stylus = self.stylus;
+        mend(&mut best_stylus, &self.shown, wanted, 0..wanted.rows, &mut best);
+        let mut scrolls = false;
         for scroll in propose(&self.shown, wanted) {
-            let (bytes, stylus) = self.scrolled(scroll, wanted);
-            if bytes.len() < best.0.len() {
-                best = (bytes, stylus, true);
+            let stylus = self.scrolled(scroll, wanted, &mut trial);
+            if trial.len() < best.len() {
+                std::mem::swap(&mut best, &mut trial);
+                (best_stylus, scrolls) = (stylus, true);
             }
+            wipe(&mut trial);
         }
-        out.append(&mut best.0);
-        self.stylus = best.1;
-        best.2
+        out.extend_from_slice(&best);
+        wipe(&mut best);
+        self.stylus = best_stylus;
+        self.drafts = [best, trial];
+        scrolls
     }
 
-    fn scrolled(&self, Scroll { top, bottom, by }: Scroll, wanted: &Grid) -> (Vec<u8>, Stylus) {
-        let (mut out, mut stylus, mut shown) = (Vec::new(), self.stylus, self.shown.clone());
+    fn scrolled(&self, Scroll { top, bottom, by }: Scroll, wanted: &Grid, out: &mut Vec<u8>) -> Stylus {
+        let (mut stylus, mut shown) = (self.stylus, self.shown.clone());
         let whole = top == 0 && bottom + 1 == wanted.rows;
-        stylus.take_plain(&mut out);
+        stylus.take_plain(out);
         if !whole {
             out.extend(format!("\x1b[{};{}r", top + 1, bottom + 1).into_bytes());
             stylus.place = Place::Unknown; // home by the book, the region's first row in some
             stylus.floor = bottom;
         }
         let (edge, step): (u16, &[u8]) = if by > 0 { (bottom, b"\n") } else { (top, b"\x1bM") };
-        stylus.go(0, edge, &mut out);
+        stylus.go(0, edge, out);
         (0..by.unsigned_abs()).for_each(|_| out.extend_from_slice(step));
         shown.scroll(top, bottom, by);
-        mend(&mut stylus, &shown, wanted, top..bottom + 1, &mut out);
+        mend(&mut stylus, &shown, wanted, top..bottom + 1, out);
         if !whole {
             out.extend_from_slice(b"\x1b[r");
             stylus.place = Place::At(0, 0);
             stylus.floor = wanted.rows - 1;
         }
-        mend(&mut stylus, &shown, wanted, 0..top, &mut out);
-        mend(&mut stylus, &shown, wanted, bottom + 1..wanted.rows, &mut out);
-        (out, stylus)
+        mend(&mut stylus, &shown, wanted, 0..top, out);
+        mend(&mut stylus, &shown, wanted, bottom + 1..wanted.rows, out);
+        stylus
     }
 
     /// Leaves the cursor where the frame wants it. A frame that finds it there comes back by DECRC, which is two
@@ -153,6 +173,12 @@ impl Encoder {
             out.extend_from_slice(b"\x1b[?25h");
         }
     }
+}
+
+/// Overwrites bytes that may spell a secret, and keeps their room.
+pub(crate) fn wipe(bytes: &mut Vec<u8>) {
+    bytes.as_mut_slice().zeroize();
+    bytes.clear();
 }
 
 fn mend(stylus: &mut Stylus, shown: &Grid, wanted: &Grid, rows: std::ops::Range<u16>, out: &mut Vec<u8>) {

@@ -2,6 +2,7 @@
 
 use super::stylus::{Place, Stylus, csi};
 use crate::grid::Glyph;
+use zeroize::Zeroizing;
 
 /// Unchanged cells between two changed ones are written again when that is shorter than a move; looking
 /// further than this never pays.
@@ -57,20 +58,17 @@ impl Stylus {
             && (1..=LONGEST_GAP).contains(&x.saturating_sub(usize::from(from)))
             && !row[usize::from(from)].is_half()
         {
-            let (mut copy, mut again) = (*self, Vec::new());
+            let (mut copy, mut again) = (*self, Zeroizing::new(Vec::with_capacity(64)));
             let mut at = usize::from(from);
             while at < x {
                 copy.put(at, row, &mut again);
                 at += width(row, at);
             }
             let arrived = copy.place == Place::At(x as u16, y);
-            let (mut by_writing, mut by_moving) = (again.clone(), way.clone());
-            let (mut writer, mut mover) = (copy, *self);
-            writer.take(copy.pen_for(row, x), &mut by_writing);
-            mover.take(pen, &mut by_moving);
-            if arrived && by_writing.len() <= by_moving.len() {
+            let by_writing = again.len() + copy.cost_of(copy.pen_for(row, x));
+            if arrived && by_writing <= way.len() + self.cost_of(pen) {
                 *self = copy;
-                out.extend(again);
+                out.extend_from_slice(&again);
                 return;
             }
         }

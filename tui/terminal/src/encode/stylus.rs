@@ -112,6 +112,11 @@ impl Stylus {
         }
     }
 
+    /// How many bytes another pen costs.
+    pub(crate) fn cost_of(&self, pen: Pen) -> usize {
+        if pen == self.pen { 0 } else { change(self.pen, pen, self.beyond_vt100).len() }
+    }
+
     /// Writes a glyph where the cursor is, with the pen in hand.
     pub(crate) fn write(&mut self, glyph: Glyph, wide: bool, out: &mut Vec<u8>) {
         self.first_pen.get_or_insert(self.pen);
