@@ -148,8 +148,8 @@ fn taken(keymap: &Keymap, action: Action, place: &str, places: &[(Action, &str)]
     found
 }
 
-/// Edits from one word to the other.
-fn distance(from: &str, to: &str) -> usize {
+/// Edits from one word to the other: the nearest right word is named beside a wrong one.
+pub fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut costs: Vec<usize> = (0..=to.len()).collect();
     for (line, a) in from.chars().enumerate() {

@@ -20,7 +20,7 @@ mod update;
 mod value;
 
 pub use act::{help_rows, palette_rows};
-pub use bind::{Binding, Conflict};
+pub use bind::{Binding, Conflict, distance};
 pub use counts::{Counts, Rate};
 pub use effect::{Copied, Effect};
 pub use entry::{Entry, Line, Purpose};

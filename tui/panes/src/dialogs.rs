@@ -1,0 +1,126 @@
+//! The dialogs: the kill-switch that is not there yet, leaving, unlocking. Refuses a dialog that doesn't say in which
+//! environment it stands.
+
+use crate::heading::heading;
+use crate::pen::{Pen, columns, first, from, row};
+use crate::theme::Role;
+use crate::words;
+use quarterdeck_app::{Model, Overlay};
+use ratatui::layout::{Position, Rect};
+
+/// A dialog as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct View {
+    title: String,
+    lines: Vec<(String, Role)>,
+}
+
+/// A dialog's title: the environment by glyph and word, then its own.
+pub(crate) fn title(model: &Model, own: &str) -> String {
+    let environment = model.setup.seat.environment;
+    let glyph = environment.glyph();
+    format!("{glyph} {} {glyph} {own}", environment.title())
+}
+
+impl View {
+    /// Makes the view while a dialog is open.
+    pub(crate) fn of(model: &Model) -> Option<Self> {
+        let (own, lines) = match model.overlay.as_ref()? {
+            Overlay::KillSwitch => ("STOP TRADING", kill_switch(model)),
+            Overlay::Leave => ("LEAVE", leave(model)),
+            Overlay::Unlock => ("UNLOCK", unlock(model)),
+            Overlay::Help { .. } | Overlay::Palette { .. } => return None,
+        };
+        Some(Self { title: title(model, own), lines })
+    }
+}
+
+fn kill_switch(model: &Model) -> Vec<(String, Role)> {
+    let desk = match &model.setup.seat.desk {
+        Some(desk) => format!("  1  Call the desk: {desk}"),
+        None => "  1  Call your broker's desk (no number is configured)".into(),
+    };
+    [
+        ("There is no kill-switch here yet.", Role::Danger),
+        ("Nothing was sent, and nothing can be sent from this dialog.", Role::Strong),
+        ("", Role::Text),
+        ("To stop trading now:", Role::Text),
+        (&desk, Role::Strong),
+        ("  2  Stop the trading program by its own means, where it runs", Role::Strong),
+        ("", Role::Text),
+        ("Whether trading goes on, this screen can't tell.", Role::Muted),
+        ("Esc closes.", Role::Muted),
+    ]
+    .iter()
+    .map(|(text, role)| ((*text).to_owned(), *role))
+    .collect()
+}
+
+fn leave(model: &Model) -> Vec<(String, Role)> {
+    let mut lines = vec![("Leave Quarterdeck?".to_owned(), Role::Strong)];
+    if model.setup.seat.environment == quarterdeck_domain::environment::Environment::Demo {
+        lines.push(("The demo and its folder are gone then, unless --keep was given.".into(), Role::Text));
+    } else {
+        lines.push(("Nothing that runs is stopped by it.".into(), Role::Text));
+    }
+    lines.push((String::new(), Role::Text));
+    lines.push(("Enter leaves. Esc stays.".into(), Role::Muted));
+    lines
+}
+
+fn unlock(model: &Model) -> Vec<(String, Role)> {
+    let minutes = words::age(model.setup.unlock_for);
+    let title = model.setup.seat.environment.title();
+    vec![
+        (format!("Unlock {title} for {minutes}?"), Role::Strong),
+        ("Until then values can be revealed here, as far as your role allows.".into(), Role::Text),
+        ("The first row counts down, and u locks again at once.".into(), Role::Text),
+        (String::new(), Role::Text),
+        ("Enter unlocks. Esc stays look only.".into(), Role::Muted),
+    ]
+}
+
+/// Draws the dialog in the middle of the body. Gives the cursor's place.
+pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, area: Rect) -> Option<Position> {
+    let longest = view.lines.iter().map(|(text, _)| columns(text)).max().unwrap_or(0);
+    let width = (longest + 4).max(columns(&view.title) + 8);
+    let inside = draw_box(pen, area, &view.title, width, view.lines.len() as u16 + 2)?;
+    for (index, (text, role)) in view.lines.iter().enumerate() {
+        pen.put(row(inside, index as u16), text, *role);
+    }
+    Some(Position::new(inside.x, inside.y))
+}
+
+/// Draws an empty box with a title in the middle of an area. Gives its inside.
+pub(crate) fn draw_box(pen: &mut Pen<'_>, area: Rect, title: &str, width: u16, height: u16) -> Option<Rect> {
+    let width = width.min(area.width);
+    let height = height.min(area.height);
+    if width < 8 || height < 3 {
+        return None;
+    }
+    let x = area.x + (area.width - width) / 2;
+    let y = area.y + (area.height - height) / 3;
+    let outer = Rect { x, y, width, height };
+    pen.clear(outer);
+    let (corners, side) = if pen.ascii {
+        (['+', '+', '+', '+'], '|')
+    } else {
+        (['\u{250c}', '\u{2510}', '\u{2514}', '\u{2518}'], '\u{2502}')
+    };
+    heading(pen, row(outer, 0), title, "", &[]);
+    pen.fill(row(outer, height - 1), pen.glyphs().rule, Role::Rule);
+    for index in 1..height - 1 {
+        pen.fill(first(row(outer, index), 1), side, Role::Rule);
+        pen.fill(from(row(outer, index), width - 1), side, Role::Rule);
+    }
+    let ends = [
+        (0, 0, corners[0]),
+        (width - 1, 0, corners[1]),
+        (0, height - 1, corners[2]),
+        (width - 1, height - 1, corners[3]),
+    ];
+    for (column, line, corner) in ends {
+        pen.fill(first(from(row(outer, line), column), 1), corner, Role::Rule);
+    }
+    Some(Rect { x: x + 2, y: y + 1, width: width.saturating_sub(4), height: height - 2 })
+}

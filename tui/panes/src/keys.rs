@@ -1,0 +1,107 @@
+//! The last row: the kill-switch's key, the keys that work here now, and help. Refuses a key that does nothing here.
+
+use crate::band::role;
+use crate::pen::{Pen, columns, first, from};
+use quarterdeck_app::{Action, Keymap, Model, Overlay, Screen, row};
+use quarterdeck_domain::environment::Environment;
+use ratatui::layout::Rect;
+
+/// What the last row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct View {
+    environment: Environment,
+    stop: String,
+    /// Groups of keys, most wanted first in each.
+    groups: Vec<Vec<String>>,
+    help: String,
+}
+
+impl View {
+    /// Makes the view.
+    pub(crate) fn of(model: &Model) -> Self {
+        let keymap = &model.setup.keymap;
+        Self {
+            environment: model.setup.seat.environment,
+            stop: format!("{} kill-switch", keymap.shown(Action::KillSwitch)),
+            groups: groups(model, keymap),
+            help: if model.overlay.is_some() || model.entry.is_some() { "Esc back" } else { "? help" }.to_owned(),
+        }
+    }
+}
+
+fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
+    let shown = |action: Action| {
+        let key = keymap.shown(action);
+        (!key.is_empty()).then(|| format!("{key} {}", row(action).short))
+    };
+    if let Some(overlay) = &model.overlay {
+        let words: &[&str] = match overlay {
+            Overlay::KillSwitch => &["nothing is sent"],
+            Overlay::Leave => &["Enter leave"],
+            Overlay::Unlock => &["Enter unlock"],
+            Overlay::Help { .. } => &["type to filter", "Up Down scroll"],
+            Overlay::Palette { .. } => &["type to filter", "Up Down choose", "Enter do it"],
+        };
+        return vec![words.iter().map(|word| (*word).to_owned()).collect()];
+    }
+    if model.entry.is_some() {
+        return vec![vec!["Enter keep".into()]];
+    }
+    let screens = [
+        (Screen::Overview, Action::Overview),
+        (Screen::Secrets, Action::Secrets),
+        (Screen::Audit, Action::Audit),
+        (Screen::Backends, Action::Backends),
+    ];
+    let screens = screens.iter().filter(|(screen, _)| *screen != model.screen).filter_map(|(_, action)| shown(*action));
+    let here: &[Action] = match model.screen {
+        Screen::Overview => &[Action::Find, Action::Reveal, Action::ReadAgain, Action::Pause, Action::Palette],
+        Screen::Secrets => &[Action::Reveal, Action::Find, Action::Copy, Action::ReadAgain, Action::Palette],
+        Screen::Audit => &[
+            Action::Find,
+            Action::Open,
+            Action::Pause,
+            Action::Follow,
+            Action::NextHit,
+            Action::NextMajor,
+            Action::NextCritical,
+        ],
+        Screen::Backends => &[Action::ReadAgain, Action::Find, Action::Copy, Action::Palette],
+    };
+    let free = model.setup.access.is_free();
+    let here = here.iter().filter(|action| free || !row(**action).guarded).filter_map(|action| match action {
+        Action::Find if !matches!(model.screen, Screen::Audit | Screen::Overview) => {
+            Some(format!("{} filter", keymap.shown(Action::Find)))
+        }
+        _ => shown(*action),
+    });
+    let mut here: Vec<String> = here.collect();
+    if matches!(model.setup.access, quarterdeck_app::Access::LookOnly) && model.screen != Screen::Audit {
+        here.insert(0, format!("{} unlock", keymap.shown(Action::Unlock)));
+    }
+    vec![screens.collect(), here]
+}
+
+/// Draws the row; what there is no room for is left out from the end, the help never.
+pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, line: Rect) {
+    let role = role(view.environment);
+    let glyph = view.environment.glyph();
+    let fill = glyph.chars().next().unwrap_or('#');
+    pen.fill(line, fill, role);
+    let tail = format!(" {} {fill}", view.help);
+    let room = line.width.saturating_sub(columns(&tail) + 2);
+    let mut left = format!("{glyph} {}", view.stop);
+    for group in &view.groups {
+        let mut between = format!(" {glyph} ");
+        for word in group {
+            let longer = format!("{left}{between}{word}");
+            if columns(&longer) > room {
+                break;
+            }
+            left = longer;
+            between = " ".into();
+        }
+    }
+    pen.put(first(line, room), &format!("{left} "), role);
+    pen.put_right(from(line, 0), &tail, role);
+}

@@ -1,0 +1,275 @@
+//! The table of secrets with their rotation gauges. Refuses values, and an age that nobody knows.
+
+use crate::heading::{Label, heading};
+use crate::pen::{Pen, below, first, from, row};
+use crate::picture::{Fill, gauge};
+use crate::theme::Role;
+use crate::words;
+use quarterdeck_app::{Model, SecretId};
+use quarterdeck_domain::overview::SecretRow;
+use quarterdeck_domain::rotation::{Age, SecretState};
+use ratatui::layout::{Position, Rect};
+
+/// The table as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct View {
+    rest: String,
+    rows: Vec<Row>,
+    /// The place of the selected row, when the list has one.
+    selected: Option<usize>,
+    empty: Vec<String>,
+    /// What is said about the rows that found no room.
+    due_after: Vec<Option<jiff::SignedDuration>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    name: String,
+    backend: String,
+    version: String,
+    fill: Option<Fill>,
+    due: String,
+    state: String,
+    role: Role,
+    selected: bool,
+    /// For the wide table.
+    written_by: String,
+    last_read: String,
+}
+
+impl View {
+    /// Makes the view.
+    pub(crate) fn of(model: &Model) -> Self {
+        let list = &model.secrets;
+        let selected = list.selected().map(SecretId::of);
+        let rows: Vec<Row> = list.shown().map(|row| self::row_of(model, row, selected.as_ref())).collect();
+        let order = if list.worst_first() { "worst first" } else { "next due first" };
+        let rest = match (list.known, list.filter.is_empty()) {
+            (false, _) => "asking".to_owned(),
+            (true, true) => format!("{}, {order}", list.rows.len()),
+            (true, false) => format!("{} of {} with '{}'", rows.len(), list.rows.len(), list.filter),
+        };
+        Self {
+            rest,
+            selected: rows.iter().position(|row| row.selected),
+            empty: empty(model),
+            due_after: list.shown().map(|row| Some(row.due_at?.duration_since(model.now))).collect(),
+            rows,
+        }
+    }
+
+    /// Rows it needs with its heading.
+    pub(crate) fn height(&self) -> u16 {
+        let rows = self.rows.len().max(self.empty.len());
+        u16::try_from(rows + 1).unwrap_or(u16::MAX)
+    }
+}
+
+/// Says what to do when there is nothing to show.
+fn empty(model: &Model) -> Vec<String> {
+    let list = &model.secrets;
+    if !list.known {
+        return vec!["Asking the backends for their names.".into()];
+    }
+    if !list.rows.is_empty() {
+        return vec![format!("No name with '{}'. Esc shows all.", list.filter)];
+    }
+    vec![
+        "No secret yet. To store the first one, in any shell:".into(),
+        "  quarterdeck secrets set broker.password".into(),
+        "It asks for the value, and the name appears here.".into(),
+    ]
+}
+
+fn row_of(model: &Model, row: &SecretRow, selected: Option<&SecretId>) -> Row {
+    let period = row.period.as_secs();
+    let fill = row.age.at(model.now).map(|age| {
+        let share = Fill::share(age.as_secs(), period);
+        if row.age.is_lower_bound() { Fill::AtLeast(share) } else { Fill::Known(share) }
+    });
+    Row {
+        name: row.name.clone(),
+        backend: row.backend.clone(),
+        version: words::version(row.version.as_deref()),
+        fill,
+        due: row.due_at.map_or_else(|| "-".to_owned(), |due| words::left(due.duration_since(model.now))),
+        state: state(model, row),
+        role: role(row.state),
+        selected: selected.is_some_and(|id| id.name == row.name && id.layer == row.layer),
+        written_by: row.written_by.clone().unwrap_or_else(|| "-".into()),
+        last_read: row.last_read.map_or_else(|| "-".into(), |at| words::age(model.now.duration_since(at))),
+    }
+}
+
+fn state(model: &Model, row: &SecretRow) -> String {
+    let mut state = match (row.state, row.age) {
+        (SecretState::NoAgeKnown, Age::AtLeastSince(_)) => {
+            let age = row.age.at(model.now).unwrap_or_default();
+            format!("at least {}", words::age(age))
+        }
+        (SecretState::NoAgeKnown, _) if row.layer == "env" => "set outside".to_owned(),
+        (SecretState::NoAgeKnown, _) => "-".to_owned(),
+        (state, _) => state.words().to_owned(),
+    };
+    if !row.shadows.is_empty() {
+        state.push_str(&format!(", shadows {}", row.shadows.len()));
+    }
+    if !row.warnings.is_empty() {
+        state.push_str(", !");
+    }
+    state
+}
+
+/// How a state looks.
+pub(crate) fn role(state: SecretState) -> Role {
+    match state {
+        SecretState::Ok => Role::Ok,
+        SecretState::NoAgeKnown => Role::Muted,
+        SecretState::DueSoon | SecretState::InGrace | SecretState::Due => Role::DueSoon,
+        _ => Role::Danger,
+    }
+}
+
+/// Where the columns stand: each its start and width; a width of 0 is left out.
+struct Columns {
+    name: (u16, u16),
+    backend: (u16, u16),
+    version: (u16, u16),
+    gauge: (u16, u16),
+    due: (u16, u16),
+    state: (u16, u16),
+    written: (u16, u16),
+    read: (u16, u16),
+}
+
+/// ```text
+///  > name................... backend version gauge........  due in......  state
+/// ```
+/// From left to right as far as there is room; the gauge goes first, then backend and version.
+fn columns(view: &View, width: u16) -> Columns {
+    let (gauge, backend, version) = match width {
+        0..56 => (0, 0, 0),
+        56..70 => (0, 7, 4),
+        70..110 => (14, 6, 3),
+        _ => (22, 8, 5),
+    };
+    let (written, read) = if width >= 118 { (12, 9) } else { (0, 0) };
+    let due = 11;
+    let state = if width < 56 { 12 } else { 14 };
+    let gaps = [gauge, backend, version].iter().filter(|width| **width > 0).count() as u16;
+    let fixed =
+        2 + gauge + backend + version + gaps + due + 2 + state + written + read + if written > 0 { 4 } else { 0 };
+    let longest = view.rows.iter().map(|row| crate::pen::columns(&row.name)).max().unwrap_or(0).clamp(12, 60);
+    let room = width.saturating_sub(fixed);
+    // In a wide table the columns stay near each other instead of drifting apart.
+    let name = if width >= 110 { room.min(longest.max(25)) } else { room };
+    let mut at = 2;
+    let mut place = |wide: u16, gap: u16| {
+        let start = at;
+        if wide > 0 {
+            at += wide + gap;
+        }
+        (start, wide)
+    };
+    Columns {
+        name: place(name, 1),
+        backend: place(backend, 1),
+        version: place(version, 1),
+        gauge: place(gauge, 0),
+        due: place(due, 2),
+        state: place(if written > 0 { 24 } else { state.max(width) }, 2),
+        written: place(written, 2),
+        read: place(read, 0),
+    }
+}
+
+/// Draws the table with its heading. Gives where the selected row is.
+pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, area: Rect) -> Option<Position> {
+    let columns = columns(view, area.width);
+    let to = |(start, width): (u16, u16)| start + width;
+    let mut labels = Vec::new();
+    if columns.gauge.1 > 0 {
+        labels.push(Label::At(columns.gauge.0, "age/allowed"));
+    }
+    labels.push(Label::To(to(columns.due), "due in"));
+    labels.push(Label::At(columns.state.0, "state"));
+    if columns.written.1 > 0 {
+        labels.push(Label::At(columns.written.0, "written by"));
+        labels.push(Label::To(to(columns.read), "last read"));
+    }
+    heading(pen, row(area, 0), "SECRETS", &view.rest, &labels);
+    let body = below(area, 1);
+    if view.rows.is_empty() {
+        for (index, text) in view.empty.iter().enumerate() {
+            pen.put(from(row(body, index as u16), 2), text, Role::Muted);
+        }
+        return None;
+    }
+    let (start, shown, more) = window(view.rows.len(), view.selected, usize::from(body.height));
+    let mut cursor = None;
+    for (index, item) in view.rows.iter().enumerate().skip(start).take(shown) {
+        let line = row(body, (index - start) as u16);
+        draw_row(pen, line, &columns, item);
+        if item.selected && !line.is_empty() {
+            cursor = Some(Position::new(line.x, line.y));
+        }
+    }
+    if more {
+        let text = more_text(view, start, shown);
+        pen.put(from(row(body, shown as u16), 2), &text, Role::Muted);
+    }
+    cursor
+}
+
+/// The first row shown, how many, and whether a row is left for what is not shown.
+fn window(length: usize, selected: Option<usize>, room: usize) -> (usize, usize, bool) {
+    if length <= room {
+        return (0, length, false);
+    }
+    let shown = if room >= 4 { room - 1 } else { room };
+    let selected = selected.unwrap_or(0);
+    (selected.saturating_sub(shown.saturating_sub(1)).min(length - shown), shown, room >= 4)
+}
+
+fn more_text(view: &View, start: usize, shown: usize) -> String {
+    let hidden = view.rows.len() - shown;
+    let soonest = view.due_after.iter().skip(start + shown).flatten().min();
+    match (start, soonest) {
+        (0, Some(soonest)) if soonest.is_positive() => {
+            format!("{hidden} more, none due before {}", words::left(*soonest))
+        }
+        _ => format!("{hidden} more"),
+    }
+}
+
+fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
+    let field = |(start, width): (u16, u16)| first(from(line, start), width);
+    let name_role = if item.selected { Role::Strong } else { Role::Text };
+    pen.put(field(columns.name), &item.name, name_role);
+    pen.put(field(columns.backend), &item.backend, Role::Muted);
+    pen.put(field(columns.version), &item.version, Role::Muted);
+    if columns.gauge.1 > 0 {
+        match item.fill {
+            Some(fill) => {
+                let bar = if matches!(item.role, Role::Ok | Role::Muted) { Role::Gauge } else { item.role };
+                gauge(pen, field(columns.gauge), fill, bar);
+            }
+            None => _ = pen.put(from(field(columns.gauge), 1), "no age known", Role::Muted),
+        }
+    }
+    let due_role = if item.role == Role::Ok { Role::Text } else { item.role };
+    pen.put_right(field(columns.due), &item.due, due_role);
+    pen.put(field(columns.state), &item.state, item.role);
+    pen.put(field(columns.written), &item.written_by, Role::Text);
+    pen.put_right(field(columns.read), &item.last_read, Role::Text);
+    if item.selected {
+        pen.tint(line, Role::Selected);
+    }
+    // Marks stand before the name: what is selected, and what wants a person.
+    let mark = match (item.selected, item.role == Role::Danger) {
+        (true, _) => ">",
+        (false, true) => "!",
+        (false, false) => "",
+    };
+    pen.put(first(line, 1), mark, if item.selected { Role::Selected } else { Role::Danger });
+}

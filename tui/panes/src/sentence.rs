@@ -1,0 +1,75 @@
+//! Row 3: on a quiet day one sentence, on another the worst thing and what to do about it. Refuses to be quiet while
+//! anything is wrong.
+
+use crate::pen::{Pen, columns, from};
+use crate::theme::Role;
+use crate::words;
+use crate::worry::worries;
+use quarterdeck_app::Model;
+use quarterdeck_domain::overview::Condition;
+use ratatui::layout::Rect;
+
+/// What row 3 says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct View {
+    loud: bool,
+    what: String,
+    next: String,
+}
+
+impl View {
+    /// Makes the view.
+    pub(crate) fn of(model: &Model) -> Self {
+        let worries = worries(model);
+        if let Some(worst) = worries.first() {
+            let more = worries.len() - 1;
+            let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+            return Self { loud: true, what: worst.what.clone(), next: format!("{}{more}", worst.next) };
+        }
+        Self { loud: false, what: quiet(model), next: String::new() }
+    }
+}
+
+fn quiet(model: &Model) -> String {
+    let waiting: Vec<&str> = model
+        .backends
+        .rows
+        .iter()
+        .filter(|row| row.condition == Condition::Connecting)
+        .map(|row| row.name.as_str())
+        .collect();
+    if !model.backends.known {
+        return "Starting: the backends are being asked. Nothing waits for them.".into();
+    }
+    if !waiting.is_empty() {
+        return format!("Connecting to {}.", waiting.join(", "));
+    }
+    let quiet = match model.tail.loud_at() {
+        Some(at) => format!("Quiet for {}.", words::age(model.now.duration_since(at))),
+        None => "Quiet.".to_owned(),
+    };
+    let next = model
+        .secrets
+        .rows
+        .iter()
+        .filter_map(|row| Some((row.due_at?, &row.name)))
+        .min()
+        .map(|(at, name)| format!(" Next: {name}, due in {}.", words::left(at.duration_since(model.now))));
+    format!("{quiet} Nothing waits for you.{}", next.unwrap_or_default())
+}
+
+/// Draws the row.
+pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, row: Rect) {
+    if !view.loud {
+        pen.put(from(row, 1), &view.what, Role::Muted);
+        return;
+    }
+    let mut used = pen.put(row, "!", Role::Danger);
+    // What to do is worth more than the end of a long reason.
+    let next = format!(". {}.", view.next);
+    let room = row.width.saturating_sub(columns(&next) + 2).max(row.width / 2);
+    used += 1;
+    let field = crate::pen::first(from(row, used), room);
+    used += pen.put(field, &view.what, Role::Danger);
+    pen.put(from(row, used), &next, Role::Text);
+}

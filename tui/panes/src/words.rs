@@ -1,0 +1,141 @@
+//! Times, ages and numbers in words. Refuses to tick where nobody needs a second: an age steps, only a deadline under
+//! ten minutes runs.
+
+use jiff::{SignedDuration, Timestamp};
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3_600;
+const DAY: i64 = 86_400;
+
+/// An age or a waiting time that steps: `<1 s`, `7 s`, `40 s`, `3 min`, `4 h 51 m`, `12 d 03 h`.
+pub(crate) fn age(age: SignedDuration) -> String {
+    let seconds = age.as_secs().max(0);
+    match seconds {
+        0 => "<1 s".to_owned(),
+        1..10 => format!("{seconds} s"),
+        10..MINUTE => format!("{} s", seconds / 10 * 10),
+        MINUTE..HOUR => format!("{} min", seconds / MINUTE),
+        _ => long(seconds),
+    }
+}
+
+/// Time that is left: like an age, but under ten minutes it runs: `9:12`. What is past has a minus.
+pub(crate) fn left(left: SignedDuration) -> String {
+    let seconds = left.as_secs();
+    if seconds < 0 {
+        let late = seconds.saturating_neg();
+        return if late < HOUR { format!("-{} min", late / MINUTE) } else { format!("-{}", long(late)) };
+    }
+    match seconds {
+        0..600 => running(left),
+        600..HOUR => format!("{} min", seconds / MINUTE),
+        _ => long(seconds),
+    }
+}
+
+/// Minutes and seconds that run: `0:42`.
+pub(crate) fn running(left: SignedDuration) -> String {
+    // A countdown shows the second it is in, so that it starts at its full length and ends at 0:01.
+    let millis = left.as_millis().max(0);
+    let seconds = (millis + 999) / 1_000;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+fn long(seconds: i64) -> String {
+    if seconds < DAY {
+        format!("{} h {:02} m", seconds / HOUR, seconds % HOUR / MINUTE)
+    } else {
+        format!("{} d {:02} h", seconds / DAY, seconds % DAY / HOUR)
+    }
+}
+
+/// A time of day in UTC: `14:03:27`.
+pub(crate) fn clock(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S").to_string()
+}
+
+/// A date and time in UTC: `2026-05-04 14:03:27Z`.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// A line's time in eight columns: the time of day, or the date when that would be mistaken for today's.
+pub(crate) fn line_time(at: Option<Timestamp>, now: Timestamp) -> String {
+    match at {
+        None => "--:--:--".to_owned(),
+        Some(at) if now.duration_since(at) < SignedDuration::from_hours(20) => clock(at),
+        Some(at) => at.strftime("%d %b").to_string(),
+    }
+}
+
+/// How long something took: `0.02 ms`, `41 ms`, `1.8 s`.
+pub(crate) fn took(micros: u64) -> String {
+    match micros {
+        0..100 => format!("0.{:02} ms", micros / 10),
+        100..10_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        10_000..1_000_000 => format!("{} ms", micros / 1_000),
+        _ => format!("{}.{} s", micros / 1_000_000, micros % 1_000_000 / 100_000),
+    }
+}
+
+/// A number with its noun: `1 line`, `12 lines`.
+pub(crate) fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// A version as it is shown: a bare number gets its `v`.
+pub(crate) fn version(version: Option<&str>) -> String {
+    match version {
+        None => "-".to_owned(),
+        Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => format!("v{number}"),
+        Some(other) => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_step() {
+        let table = [
+            (0, "<1 s"),
+            (1, "1 s"),
+            (9, "9 s"),
+            (47, "40 s"),
+            (60, "1 min"),
+            (3_599, "59 min"),
+            (3_600, "1 h 00 m"),
+            (17_460, "4 h 51 m"),
+            (187_200, "2 d 04 h"),
+            (-5, "<1 s"),
+        ];
+        for (seconds, want) in table {
+            assert_eq!(age(SignedDuration::from_secs(seconds)), want);
+        }
+    }
+
+    #[test]
+    fn a_deadline_runs_at_its_end_and_is_negative_after_it() {
+        let table = [
+            (552, "9:12"),
+            (599, "9:59"),
+            (600, "10 min"),
+            (0, "0:00"),
+            (-1, "-0 min"),
+            (-7_200, "-2 h 00 m"),
+            (187_200, "2 d 04 h"),
+        ];
+        for (seconds, want) in table {
+            assert_eq!(left(SignedDuration::from_secs(seconds)), want);
+        }
+    }
+
+    #[test]
+    fn what_took_a_while_is_told_in_a_fitting_unit() {
+        let table = [(7, "0.00 ms"), (20, "0.02 ms"), (600, "0.6 ms"), (41_000, "41 ms"), (1_800_000, "1.8 s")];
+        for (micros, want) in table {
+            assert_eq!(took(micros), want);
+        }
+    }
+}
