@@ -14,7 +14,7 @@ mod rules;
 mod table;
 pub mod wire;
 
-pub use load::{Library, Loaded, load};
+pub use load::{Library, Loaded, examine, load};
 pub use log::{Level, Log, log};
 pub use rules::{Facts, LoadError, LoadRules, Place, private_group};
 pub use table::{ABI_MAJOR, ABI_MINOR};
@@ -38,6 +38,9 @@ pub fn leave(status: i32) -> ! {
 ///
 /// `constructor` is a `fn(Setup) -> quarterdeck_contract::Result<Box<dyn SecretsBackend>>`. It runs in a child process
 /// under a deadline of some seconds and may fail; reaching a server can wait for the first call.
+///
+/// A program has room for one: two plugins linked into one binary both define the symbol and the linker says so. Load
+/// the second as the library that it is.
 ///
 /// ```
 /// # use quarterdeck_contract::*;

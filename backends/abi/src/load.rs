@@ -14,7 +14,6 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
 
 /// A loaded library. It stays loaded until the process ends.
 #[derive(Clone)]
@@ -56,6 +55,20 @@ pub fn load(path: &Path, rules: &LoadRules) -> Result<Library, LoadError> {
         Err(Flaw::Magic) => Err(LoadError::WrongMagic { path }),
         Err(Flaw::Abi { major, minor }) => Err(LoadError::WrongAbi { path, found: (major, minor) }),
         Err(Flaw::Incomplete) => Err(LoadError::Incomplete { path }),
+    }
+}
+
+/// Judges and hashes a library without loading it: what a listing of plugins shows. Gives its SHA-256 in hexadecimal.
+///
+/// # Errors
+///
+/// As [`load`], as far as it can be told from outside.
+pub fn examine(path: &Path, rules: &LoadRules) -> Result<String, LoadError> {
+    let (path, file) = open(path, rules)?;
+    let (_, sha256) = seal(&path, file)?;
+    match rules.pinned {
+        Some(pinned) if pinned != sha256 => Err(LoadError::Pinned { path, found: hexadecimal(&sha256) }),
+        _ => Ok(hexadecimal(&sha256)),
     }
 }
 
@@ -111,7 +124,7 @@ impl Carrier for Loaded {
     }
 
     fn carry(&self, request: Request) -> Reply {
-        let message = Zeroizing::new(wire::encode_request(&request));
+        let message = wire::encode_request(&request);
         let secret = request.secret.as_ref().map_or(&[][..], |secret| secret.expose());
         let mut parcel = Parcel::EMPTY;
         // SAFETY: an entry of a loaded library with its own live handle; the buffers and the place outlive the call.

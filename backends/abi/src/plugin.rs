@@ -44,7 +44,12 @@ pub(crate) unsafe extern "C" fn create<P: Plugin>(
             Ok(description)
         });
         // SAFETY: the caller lets us write the parcel.
-        unsafe { parcel.write(Parcel { message: Owned::of(wire::encode_made(&description)), secret: Owned::EMPTY }) };
+        unsafe {
+            parcel.write(Parcel {
+                message: Owned::of(std::mem::take(&mut *wire::encode_made(&description))),
+                secret: Owned::EMPTY,
+            })
+        };
     })
 }
 
@@ -63,7 +68,7 @@ pub(crate) unsafe extern "C" fn call(handle: *mut c_void, request: Lent, secret:
                 .unwrap_or_else(|| Reply { answer: Err(panicked("answering")), secret: None }),
             Err(error) => Reply { answer: Err(error), secret: None },
         };
-        let message = Owned::of(wire::encode_reply(&reply));
+        let message = Owned::of(std::mem::take(&mut *wire::encode_reply(&reply)));
         let secret = reply.secret.map_or(Owned::EMPTY, |secret| Owned::of(secret.into_inner()));
         // SAFETY: the caller lets us write the parcel.
         unsafe { parcel.write(Parcel { message, secret }) };

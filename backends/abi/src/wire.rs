@@ -11,7 +11,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// A [`Setup`] as a message and its secrets, one after the other as the message's index says.
-pub fn encode_setup(setup: &Setup) -> (Vec<u8>, Zeroizing<Vec<u8>>) {
+pub fn encode_setup(setup: &Setup) -> (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>) {
     let total = setup.secrets.values().map(SecretBytes::len).sum();
     // Sized once: a vector that grows leaves its old bytes behind.
     let mut secrets = Zeroizing::new(Vec::with_capacity(total));
@@ -45,7 +45,7 @@ pub fn decode_setup(message: &[u8], secrets: &[u8]) -> Result<Setup> {
 }
 
 /// A request as a message; its secret bytes travel beside it.
-pub fn encode_request(request: &Request) -> Vec<u8> {
+pub fn encode_request(request: &Request) -> Zeroizing<Vec<u8>> {
     json(&RequestHeadRef {
         operation: &request.operation,
         within_ms: u64::try_from(request.within.as_millis()).unwrap_or(u64::MAX),
@@ -68,7 +68,7 @@ pub fn decode_request(message: &[u8], secret: impl FnOnce() -> Vec<u8>) -> Resul
 }
 
 /// A reply as a message; its secret bytes travel beside it.
-pub fn encode_reply(reply: &Reply) -> Vec<u8> {
+pub fn encode_reply(reply: &Reply) -> Zeroizing<Vec<u8>> {
     json(&ReplyHeadRef { answer: &reply.answer, secret: reply.secret.is_some() })
 }
 
@@ -81,7 +81,7 @@ pub fn decode_reply(message: &[u8], secret: impl FnOnce() -> Vec<u8>) -> Reply {
 }
 
 /// The outcome of making a backend as a message.
-pub fn encode_made(made: &Result<Description>) -> Vec<u8> {
+pub fn encode_made(made: &Result<Description>) -> Zeroizing<Vec<u8>> {
     json(made)
 }
 
@@ -95,8 +95,10 @@ pub fn decode_made(message: &[u8]) -> Result<Description> {
 }
 
 /// Writes a message. Empty if that fails, which no type of ours can make happen, and which no decoder accepts.
-pub fn json(message: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(message).unwrap_or_default()
+///
+/// No secret is in it; it is wiped all the same, since a name or a path is nobody's business either.
+pub fn json(message: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(serde_json::to_vec(message).unwrap_or_default())
 }
 
 /// Reads a message; `what` names it in the error.

@@ -15,6 +15,7 @@ mod manifest;
 mod message;
 mod ring;
 mod status;
+mod supervise;
 
 pub use child::child_main;
 pub use hosted::{HostSpec, Hosted, OnChange};

@@ -59,6 +59,8 @@ impl Line {
             .arg0("quarterdeck")
             .args([VERB, name])
             .env_clear()
+            // A ^C or a hang-up of the terminal is for the program, which may have something to finish with the child.
+            .process_group(0)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

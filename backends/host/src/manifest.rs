@@ -375,4 +375,18 @@ mod tests {
         assert_eq!(beside("/p/libquarterdeck_fernet.so"), Path::new("/p/fernet.plugin.toml"));
         assert_eq!(beside("/p/libacme.so"), Path::new("/p/acme.plugin.toml"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(name|folders|tcp|[a-z.]{0,8}|[\\[\\]{}=,\"\n 0-9]|\\PC){0,40}") {
+            if let Err(error) = PluginManifest::parse(&text) {
+                proptest::prop_assert!(!error.to_string().is_empty());
+            }
+        }
+
+        #[test]
+        fn no_address_makes_it_panic(text in "\\PC{0,40}") {
+            proptest::prop_assert_ne!(port_of(&text), Some(0));
+        }
+    }
 }

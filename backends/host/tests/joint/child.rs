@@ -180,12 +180,12 @@ fn create_may_do_anything_bad() {
         assert!(error.what.contains(words), "{mode}: {error}");
         assert!(is_down(&backend.status()), "{mode}");
     }
-    let slow = HostSpec { start_within: Duration::from_millis(300), ..spec("hang") };
-    let error = Hosted::new(slow).ready(PATIENCE).unwrap_err();
-    assert_eq!(
-        (error.kind, error.what.as_str()),
-        (ErrorKind::Gone, "the plugin hung in create for 300 ms and was killed")
-    );
+    for mode in ["hang", "chatter"] {
+        let slow = HostSpec { start_within: Duration::from_millis(300), ..spec(mode) };
+        let error = Hosted::new(slow).ready(PATIENCE).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Gone);
+        assert_eq!(error.what, "the plugin hung in create for 300 ms and was killed", "{mode}");
+    }
     let impatient = Hosted::new(spec("hang"));
     assert_eq!(impatient.ready(Duration::from_millis(50)).unwrap_err().kind, ErrorKind::Timeout);
 }

@@ -66,6 +66,7 @@ fn a_good_copy_is_loaded() {
     let (_folder, path) = copy(|_| {});
     let library = quarterdeck_abi::load(&path, &rules()).unwrap();
     assert_eq!((library.name(), library.version(), library.abi()), ("misbehave", "0.1.0", (1, 0)));
+    assert_eq!(quarterdeck_abi::examine(&path, &rules()).unwrap(), library.sha256());
     assert!(library.create(&setup(""), std::sync::Arc::new(|_, _| {})).is_ok());
 }
 

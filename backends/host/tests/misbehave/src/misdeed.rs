@@ -15,6 +15,9 @@ pub(crate) fn commit(mode: &str) -> Result<()> {
         "hang" => loop {
             std::thread::park();
         },
+        "chatter" => loop {
+            quarterdeck_abi::log(quarterdeck_abi::Level::Debug, "and another thing");
+        },
         "abort" => std::process::abort(),
         "overflow" => {
             overflow(1);
