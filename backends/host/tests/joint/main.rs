@@ -7,6 +7,7 @@ mod child;
 mod conform;
 mod doomed;
 mod faulty;
+mod memory;
 mod refusals;
 mod runner;
 
@@ -21,7 +22,10 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("plugin-host") => quarterdeck_host::child_main(),
         Some("doomed-parent") => doomed::parent(&arguments[1]),
-        _ => runner::run(&[child::TESTS, conform::TESTS, doomed::TESTS, refusals::TESTS].concat(), &arguments),
+        _ => runner::run(
+            &[child::TESTS, conform::TESTS, doomed::TESTS, memory::TESTS, refusals::TESTS].concat(),
+            &arguments,
+        ),
     }
 }
 
