@@ -79,7 +79,7 @@ impl SecretsBackend for Environment {
     fn inspect(&self, name: &SecretName, _: Call) -> Result<Inspection> {
         let found = self.find(name)?;
         let metadata = BTreeMap::from([("variable".into(), found.variable), ("from".into(), found.source)]);
-        Ok(Inspection { name: name.clone(), versions: Vec::new(), metadata })
+        Ok(Inspection { name: name.clone(), versions: vec![the_only_version()], metadata })
     }
 
     fn keys(&self, name: &SecretName, _: Call) -> Result<Vec<String>> {
@@ -109,7 +109,7 @@ impl SecretsBackend for Environment {
 
 impl Environment {
     fn find(&self, name: &SecretName) -> Result<Found> {
-        let unset = || BackendError::not_found(name).hint(format!("{} is not set", variable(name.as_str())));
+        let unset = || BackendError::not_found(name).hint(format!("{} is not set.", variable(name.as_str())));
         self.serve()?.secrets.remove(name.as_str()).ok_or_else(unset)
     }
 
@@ -189,7 +189,19 @@ impl Served {
     }
 }
 
+/// The environment tells neither when a value was set nor whether it was another before, so all have the same id.
+fn the_only_version() -> VersionInfo {
+    VersionInfo {
+        id: VersionId("current".into()),
+        stage: Some(Stage::Current),
+        created_at: None,
+        not_after: None,
+        deleted: false,
+        destroyed: false,
+    }
+}
+
 fn read_only(operation: &str, name: &SecretName) -> BackendError {
-    let hint = format!("Set {} where the program is started, or in its .env file", variable(name.as_str()));
+    let hint = format!("Set {} where the program is started, or in its .env file.", variable(name.as_str()));
     BackendError::unsupported(operation, hint)
 }

@@ -30,11 +30,11 @@ pub(crate) fn read(path: &str) -> Result<EnvFile> {
     let refuse = |what: String| BackendError::new(ErrorKind::Invalid, what).doing(format!("reading {path}"));
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => refuse(format!("there is no file {path}"))
-            .hint("Make it ('cp .env.example .env'), or take it out of 'env_files'"),
+            .hint("Make it ('cp .env.example .env'), or take it out of 'env_files'."),
         io::ErrorKind::PermissionDenied => {
-            refuse(format!("{path} may not be read")).hint(format!("Look at its owner and mode: ls -l {path}"))
+            refuse(format!("{path} may not be read")).hint(format!("Look at its owner and mode with 'ls -l {path}'."))
         }
-        _ => refuse(format!("{path} can't be read: {}", error.kind())).hint("Look at the disk and at the file"),
+        _ => refuse(format!("{path} can't be read: {}", error.kind())).hint("Look at the disk and at the file."),
     };
     let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path).map_err(failed)?;
     let meta = file.metadata().map_err(failed)?;
@@ -47,7 +47,7 @@ pub(crate) fn read(path: &str) -> Result<EnvFile> {
         return Err(BackendError::new(ErrorKind::TooLarge, what).hint("Is it a .env file?"));
     }
     let parsed = dotenv::parse(&text).map_err(|open| {
-        refuse(format!("a quotation mark in line {} is never closed", open.line)).hint("Close it, or take it out")
+        refuse(format!("a quotation mark in line {} is never closed", open.line)).hint("Close it, or take it out.")
     })?;
     let mode = meta.mode() & 0o7777;
     Ok(EnvFile {

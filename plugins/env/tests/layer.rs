@@ -131,3 +131,17 @@ fn the_layer_is_read_only_and_says_where_to_set() {
         ErrorKind::Unsupported
     );
 }
+
+#[test]
+fn the_laws_of_every_backend_hold() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = file(folder.path(), "DP_B__C='canary \"two\" ✓'\nDP_A=shadowed-canary\n");
+    let backend = backend(&[("DP_A", b"canary-one"), ("DP_BROKER__HOST", b"1.10"), ("DP_D", &[0xff, 0, 1])], &[&path]);
+    let present = vec![
+        (name("a"), Value::text("canary-one")),
+        (name("b.c"), Value::text("canary \"two\" ✓")),
+        (name("broker.host"), Value::text("1.10")),
+        (name("d"), Value { kind: Kind::Binary, bytes: SecretBytes::new(vec![0xff, 0, 1]) }),
+    ];
+    conformance::run(&conformance::Fixture::new(backend, present, name("no.such")));
+}

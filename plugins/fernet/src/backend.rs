@@ -25,7 +25,7 @@ const LARGEST_PAGE: usize = 10_000;
 pub fn create(mut setup: Setup) -> Result<Box<dyn SecretsBackend>> {
     let Some(path) = setup.text("path").filter(|path| !path.is_empty()).map(PathBuf::from) else {
         return Err(BackendError::new(ErrorKind::Invalid, "no path to a secrets file is set")
-            .hint("Set DP_ENCRYPTED_SECRETS_FILE, or 'path' of this backend"));
+            .hint("Set DP_ENCRYPTED_SECRETS_FILE, or 'path' of this backend."));
     };
     let ring = KeyRing::parse(setup.secrets.get("key").map(SecretBytes::expose).unwrap_or_default());
     let fingerprint_key = setup.secrets.remove("fingerprint_key").map(|key| Zeroizing::new(key.into_inner()));
@@ -107,14 +107,14 @@ impl SecretsBackend for Fernet {
         let current = store.version(&content.key, &join_keys(&keys), value);
         if version.is_some_and(|wanted| *wanted != current) {
             return Err(BackendError::new(ErrorKind::NotFound, format!("'{name}' has no such version any more"))
-                .hint("This file keeps the current value alone"));
+                .hint("This file keeps the current value alone."));
         }
         if let Some(word) = value.not_json() {
             return Err(BackendError::new(
                 ErrorKind::Invalid,
                 format!("'{name}' holds {word}, which is no JSON value"),
             )
-            .hint("Python wrote it; set it anew as a number or as text"));
+            .hint("Python wrote it; set it anew as a number or as text."));
         }
         let value = content.document.take(&keys).ok_or_else(|| absent(name))?;
         Ok(Reading { value: shown(value), version: Some(current) })
@@ -159,7 +159,7 @@ impl SecretsBackend for Fernet {
                 let store = self.store()?;
                 let new_key = secret.ok_or_else(|| {
                     BackendError::new(ErrorKind::Invalid, "no new key was given")
-                        .hint("Give it: rotate-key --new-key -")
+                        .hint("Give it with 'rotate-key --new-key -'.")
                 })?;
                 let new_key = Key::parse(new_key.expose()).map_err(|error| error.doing("reading the new key"))?;
                 let names = rekey(store, new_key, call.within)?;
@@ -167,7 +167,7 @@ impl SecretsBackend for Fernet {
                 Ok(ExtraReply { results: named(results), secret: None })
             }
             "validate" => Ok(ExtraReply { results: facts::validate(self.store()?)?, secret: None }),
-            other => Err(BackendError::unsupported(other, "It has generate-key, rotate-key and validate")),
+            other => Err(BackendError::unsupported(other, "It has generate-key, rotate-key and validate.")),
         }
     }
 }
@@ -199,7 +199,7 @@ fn taken(name: &SecretName, value: Value) -> Result<Json> {
             Ok(text) => Ok(Json::Text(Zeroizing::new(text))),
             Err(error) => {
                 error.into_bytes().zeroize();
-                Err(invalid("the value is not UTF-8 text".into()).hint("Encode it first, for example with base64"))
+                Err(invalid("the value is not UTF-8 text".into()).hint("Encode it first, for example with base64."))
             }
         },
         Kind::Json => {
@@ -212,13 +212,13 @@ fn taken(name: &SecretName, value: Value) -> Result<Json> {
         }
         Kind::Binary => Err(BackendError::new(ErrorKind::Unsupported, "a Fernet file holds JSON, which has no bytes")
             .doing(format!("setting '{name}'"))
-            .hint("Encode the value first, for example with base64")),
+            .hint("Encode the value first, for example with base64.")),
     }
 }
 
 fn find(store: &Store, name: &SecretName) -> Result<(Content, Vec<String>)> {
     let content =
-        store.open()?.ok_or_else(|| absent(name).hint("There is no file yet: the first 'secrets set' makes it"))?;
+        store.open()?.ok_or_else(|| absent(name).hint("There is no file yet: the first 'secrets set' makes it."))?;
     let keys = content.document.find(name.as_str())?.ok_or_else(|| absent(name))?;
     Ok((content, keys))
 }
@@ -236,7 +236,7 @@ fn meets(expected: &Expected, current: Option<VersionId>) -> Result<()> {
         (Expected::Version(_), None) => "it is gone",
     };
     Err(BackendError::new(ErrorKind::Conflict { current: current.map(|version| version.0) }, what)
-        .hint("Read it again and decide anew; nothing was changed"))
+        .hint("Read it again and decide anew; nothing was changed."))
 }
 
 /// The token's time as 'made no later than'; nothing when it lies ahead, since then a clock was wrong.

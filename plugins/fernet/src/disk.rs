@@ -181,7 +181,7 @@ impl Place {
             rustix::fs::fchown(file, Some(user), Some(group)).map_err(|_| {
                 let what = format!("{} belongs to user {}", self.file.display(), user.as_raw());
                 BackendError::new(ErrorKind::Denied { missing: format!("write on {}", self.file.display()) }, what)
-                    .hint("Write it as that user: a new file of ours would lock them out")
+                    .hint("Write it as that user: a new file of ours would lock them out.")
             })?;
         }
         Ok(())
@@ -232,7 +232,7 @@ pub(crate) fn open_to_others(meta: &Metadata) -> Option<u32> {
 /// The answer to a store beyond [`MAX_PLAINTEXT`].
 pub(crate) fn too_large(path: &Path) -> BackendError {
     let what = format!("{} would hold, or holds, more than {} MiB", path.display(), MAX_PLAINTEXT >> 20);
-    BackendError::new(ErrorKind::TooLarge, what).hint("Keep large things elsewhere and a secret to open them here")
+    BackendError::new(ErrorKind::TooLarge, what).hint("Keep large things elsewhere and a secret to open them here.")
 }
 
 /// A failed system call as something a person can act on.
@@ -241,19 +241,21 @@ pub(crate) fn failed(error: &io::Error, doing: &str, path: &Path) -> BackendErro
     let (kind, hint) = match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
             ErrorKind::Denied { missing: format!("{doing} {shown}") },
-            format!("Look at owner and mode: ls -ld {shown}; the file should be 0600 and its folder 0700, and yours"),
+            format!(
+                "Look at owner and mode with 'ls -ld {shown}'; the file should be 0600 and its folder 0700, and yours."
+            ),
         ),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            (ErrorKind::TooLarge, "Make room on the disk; nothing was changed".to_owned())
+            (ErrorKind::TooLarge, "Make room on the disk; nothing was changed.".to_owned())
         }
         io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
-            (ErrorKind::Invalid, "Look at DP_ENCRYPTED_SECRETS_FILE".to_owned())
+            (ErrorKind::Invalid, "Look at DP_ENCRYPTED_SECRETS_FILE.".to_owned())
         }
         io::ErrorKind::NotFound => (ErrorKind::NotFound, String::new()),
         _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            (ErrorKind::Invalid, "There is a link where a file of ours should be: look at it and remove it".to_owned())
+            (ErrorKind::Invalid, "There is a link where a file of ours should be: look at it and remove it.".to_owned())
         }
-        _ => (ErrorKind::Unreachable, "Look at the disk and at the file".to_owned()),
+        _ => (ErrorKind::Unreachable, "Look at the disk and at the file.".to_owned()),
     };
     BackendError::new(kind, describe(error)).doing(format!("{doing} {shown}")).hint(hint)
 }

@@ -65,7 +65,7 @@ impl Document {
             _ => {
                 let names: Vec<_> = found.iter().map(|keys| format!("'{}'", join_keys(keys))).collect();
                 let what = format!("'{name}' may mean any of {}", names.join(", "));
-                Err(BackendError::new(ErrorKind::Invalid, what).hint("Write the one that is meant"))
+                Err(BackendError::new(ErrorKind::Invalid, what).hint("Write the one that is meant."))
             }
         }
     }
@@ -140,7 +140,7 @@ impl Document {
         }
         let name = join_keys(keys);
         let what = format!("'{name}' holds {} secrets, among them '{name}.{}'", below.len(), below[0]);
-        let hint = format!("Name the one to {to_do}, or state the version of '{name}' to {to_do} it whole");
+        let hint = format!("Name the one to {to_do}, or state the version of '{name}' to {to_do} it whole.");
         Err(BackendError::new(ErrorKind::Invalid, what).hint(hint))
     }
 
@@ -151,7 +151,7 @@ impl Document {
         let Some((way, value)) = scalar else { return Ok(()) };
         let (name, word) = (join_keys(way), value.word());
         let what = format!("'{name}' is a secret itself ({word}), so '{}' can't be put below it", join_keys(keys));
-        Err(BackendError::new(ErrorKind::Invalid, what).hint(format!("Choose another name, or delete '{name}' first")))
+        Err(BackendError::new(ErrorKind::Invalid, what).hint(format!("Choose another name, or delete '{name}' first.")))
     }
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn join_keys(keys: &[String]) -> String {
 
 fn not_ours(what: String) -> BackendError {
     BackendError::new(ErrorKind::Invalid, what)
-        .hint("Mend it with the program that wrote it, or restore a copy; nothing was changed")
+        .hint("Mend it with the program that wrote it, or restore a copy; nothing was changed.")
 }
 
 fn gather<'a>(map: &'a BTreeMap<String, Json>, way: &mut Vec<&'a str>, leaves: &mut Vec<(String, &'a Json)>) {

@@ -40,7 +40,7 @@ pub(crate) fn validate(store: &Store) -> Result<BTreeMap<String, String>> {
     let place = Place::find(store.path())?;
     let Some(content) = store.open_at(&place)? else {
         return Err(BackendError::new(ErrorKind::NotFound, format!("there is no {}", store.path().display()))
-            .hint("The first 'secrets set' makes it"));
+            .hint("The first 'secrets set' makes it."));
     };
     Ok(named([
         ("file", place.file.display().to_string()),

@@ -15,7 +15,9 @@ const TOKEN_START: &[u8] = b"gAAAA";
 const KEY_LEN: usize = 32;
 
 /// One Fernet key (Fernet specification, "Key Format").
-pub struct Key([u8; KEY_LEN]);
+///
+/// Boxed, so that moving it copies no key bytes.
+pub struct Key(Box<[u8; KEY_LEN]>);
 
 impl Key {
     /// Reads a key as Python's `Fernet(key)` does; white space around it, and inside where it was wrapped, is ignored.
@@ -28,7 +30,7 @@ impl Key {
             return Err(BackendError::new(ErrorKind::Invalid, "this is a Fernet token, not a key").hint(KEY_SHAPE));
         }
         let decoded = token::decode_base64(text).unwrap_or_default();
-        let mut key = Self([0; KEY_LEN]);
+        let mut key = Self(Box::new([0; KEY_LEN]));
         if decoded.len() != KEY_LEN {
             let what = "this is no Fernet key: a key is 32 bytes in URL-safe base 64";
             return Err(BackendError::new(ErrorKind::Invalid, what).hint(KEY_SHAPE));
@@ -43,8 +45,8 @@ impl Key {
     /// [`ErrorKind::Invalid`] when the system gives no random bytes.
     pub fn generate() -> Result<Self> {
         loop {
-            let mut key = Self([0; KEY_LEN]);
-            token::random(&mut key.0)?;
+            let mut key = Self(Box::new([0; KEY_LEN]));
+            token::random(&mut *key.0)?;
             // One key in 2^30 looks like a token and would be refused as one when it is read back.
             if !key.to_text().as_bytes().starts_with(TOKEN_START) {
                 return Ok(key);
@@ -54,12 +56,12 @@ impl Key {
 
     /// The key as Python and `.env` files hold it: 44 characters of URL-safe base 64.
     pub fn to_text(&self) -> Zeroizing<String> {
-        token::encode_base64(&self.0)
+        token::encode_base64(&*self.0)
     }
 
     /// A key of another purpose, derived from this one, so that a fingerprint tells nothing about a token's MAC.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
-        hmac_sha256(&self.0, &[purpose.as_bytes()])
+        hmac_sha256(&*self.0, &[purpose.as_bytes()])
     }
 
     pub(crate) fn signing(&self) -> &[u8] {
@@ -72,12 +74,12 @@ impl Key {
 
     /// A second copy, asked for by name because each copy is wiped too.
     pub fn duplicate(&self) -> Self {
-        Self(self.0)
+        Self(self.0.clone())
     }
 }
 
 /// What to do when a key is not one.
-const KEY_SHAPE: &str = "A key has 44 characters and ends in '='; make one with 'quarterdeck secrets generate-key'";
+const KEY_SHAPE: &str = "A key has 44 characters and ends in '='; make one with 'quarterdeck secrets generate-key'.";
 
 /// HMAC-SHA256 over the parts, one after the other.
 pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
@@ -95,7 +97,7 @@ impl Drop for Key {
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.0.ct_eq(&*other.0).into()
     }
 }
 
@@ -128,7 +130,7 @@ impl KeyRing {
             .collect::<Result<Vec<_>>>()?;
         if keys.is_empty() {
             return Err(BackendError::new(ErrorKind::Uninitialised, "DP_SECRETS_ENCRYPTION_KEY is not set")
-                .hint("Make a key with 'quarterdeck secrets generate-key' and put it into .env (mode 0600)"));
+                .hint("Make a key with 'quarterdeck secrets generate-key' and put it into .env (mode 0600)."));
         }
         Ok(Self { keys })
     }

@@ -73,5 +73,5 @@ fn held(file: &mut File, path: &Path) -> BackendError {
     };
     BackendError::new(ErrorKind::Timeout, format!("{who} holds the lock {}", path.display()))
         .doing("waiting to write")
-        .hint(format!("Try again; if {who} hangs, end it: the lock goes with it"))
+        .hint(format!("Try again; if {who} hangs, end it: the lock goes with it."))
 }

@@ -10,7 +10,7 @@
 use crate::disk::{Place, failed};
 use crate::key::Key;
 use crate::lock::Lock;
-use crate::store::{BEFORE_REKEY, Store};
+use crate::store::{BEFORE_REKEY, Content, Store};
 use crate::token;
 use quarterdeck_contract::{BackendError, ErrorKind, Result};
 use std::fs;
@@ -24,7 +24,7 @@ pub(crate) fn rekey(store: &Store, new_key: Key, within: Duration) -> Result<usi
     let place = Place::find(store.path())?;
     if !place.file.exists() {
         return Err(BackendError::new(ErrorKind::NotFound, format!("there is no {} yet", store.path().display()))
-            .hint("Nothing has to be sealed anew: use the new key from the first 'secrets set' on"));
+            .hint("Nothing has to be sealed anew: use the new key from the first 'secrets set' on."));
     }
     place.prepare_folder()?;
     let _lock = Lock::take(&place, within)?;
@@ -33,14 +33,15 @@ pub(crate) fn rekey(store: &Store, new_key: Key, within: Duration) -> Result<usi
     };
     if content.key == new_key {
         return Err(BackendError::new(ErrorKind::Invalid, "the file is sealed with this key already")
-            .hint("Make another one with 'quarterdeck secrets generate-key'"));
+            .hint("Make another one with 'quarterdeck secrets generate-key'."));
     }
     let names = content.document.leaves().len();
     let sealed = store.seal(&content.document, &new_key)?;
     let plaintext = content.document.to_python();
 
     let new = place.write_new(sealed.as_bytes())?;
-    let kept = verify(&new, &new_key, &plaintext).and_then(|()| keep_old(&place));
+    let kept =
+        verify(&new, &new_key, &plaintext).and_then(|()| unchanged(&place, &content)).and_then(|()| keep_old(&place));
     if kept.is_err() {
         let _ = fs::remove_file(&new);
     }
@@ -49,7 +50,7 @@ pub(crate) fn rekey(store: &Store, new_key: Key, within: Duration) -> Result<usi
     if let Err(error) = verify(&place.file, &new_key, &plaintext) {
         let back = fs::rename(place.beside(BEFORE_REKEY), &place.file);
         let now = if back.is_ok() { "the old file is back" } else { "the old file is kept as .before-rekey" };
-        return Err(error.hint(format!("The key was not changed: {now}")));
+        return Err(error.hint(format!("The key was not changed: {now}.")));
     }
     store.seal_with(new_key);
     store.end_rekey(&place);
@@ -66,6 +67,15 @@ fn verify(path: &Path, key: &Key, plaintext: &[u8]) -> Result<()> {
         _ => Err(BackendError::new(ErrorKind::Invalid, "the re-encrypted file does not read back as it was written")
             .doing(format!("verifying {}", path.display()))),
     }
+}
+
+/// Asks whether a program that takes no lock wrote the file since it was opened: what it wrote must not be lost.
+fn unchanged(place: &Place, content: &Content) -> Result<()> {
+    if place.is_still(Some(&content.seen)) {
+        return Ok(());
+    }
+    Err(BackendError::new(ErrorKind::Conflict { current: None }, "the file was changed while it was sealed anew")
+        .hint("A program that takes no lock wrote it; try again. The key was not changed."))
 }
 
 /// Gives the old file a second name, durably. It is a link, so its bytes can't be lost on the way; a file system without

@@ -40,7 +40,7 @@ pub(crate) struct Content {
     pub(crate) key_at: usize,
     /// Bytes of the token.
     pub(crate) size: usize,
-    seen: Seen,
+    pub(crate) seen: Seen,
 }
 
 impl Store {
@@ -91,7 +91,7 @@ impl Store {
         }
         Err(BackendError::new(ErrorKind::Conflict { current: None }, "the file changes all the time under our hands")
             .doing(format!("writing {}", self.path.display()))
-            .hint("A program that takes no lock is writing it; stop it, or try again"))
+            .hint("A program that takes no lock is writing it; stop it, or try again."))
     }
 
     /// The fingerprint that stands for a value's version: keyed, so that it tells nothing about the value, and bound to
@@ -163,13 +163,13 @@ impl Store {
         let hint = match (old_opens, refused) {
             (true, _) => format!(
                 "A rekey was cut short: {} opens with your key. Put the new key before the old one \
-                 (DP_SECRETS_ENCRYPTION_KEY=new,old), or put that file back",
+                 (DP_SECRETS_ENCRYPTION_KEY=new,old), or put that file back.",
                 before.display()
             ),
             (false, Refused::WrongKey) => {
-                "Give the key the file was sealed with, alone or in a list 'new,old'".to_owned()
+                "Give the key the file was sealed with, alone or in a list 'new,old'.".to_owned()
             }
-            (false, _) => "Restore the file from a copy; nothing was changed".to_owned(),
+            (false, _) => "Restore the file from a copy; nothing was changed.".to_owned(),
         };
         BackendError::new(ErrorKind::Invalid, format!("Invalid encryption key or corrupted secrets file: {seems}"))
             .doing(self.reading())

@@ -486,3 +486,21 @@ fn sixteen_mebibytes_are_the_limit() {
     assert_eq!(error.kind, ErrorKind::TooLarge);
     assert_eq!(backend.read(&name("a"), None, CALL).expect("kept").value.bytes.expose().first(), Some(&b'x'));
 }
+
+#[test]
+fn the_laws_of_every_backend_hold() {
+    let scene = scene();
+    let backend = backend(&scene.path, KEY);
+    let values = [
+        ("broker.password", Value::text("canary-1 with words")),
+        ("broker.port", Value::json("1.10")),
+        ("list", Value::json("[\"canary-2\", {\"a\": null}]")),
+        ("prod/pagerduty/token", Value::text("canary-✓")),
+        (r"dot\.ted.key", Value::text("canary-3")),
+    ];
+    let present = values.map(|(at, value)| {
+        set(&*backend, at, Value { kind: value.kind, bytes: value.bytes.duplicate() });
+        (name(at), value)
+    });
+    conformance::run(&conformance::Fixture::new(backend, present.into(), name("no.such")));
+}
