@@ -2,8 +2,20 @@
 //! command line: it serves requests and sends notices.
 #![forbid(unsafe_code)]
 
+pub mod catalogue;
 pub mod config;
+pub mod failure;
+pub mod find;
 pub mod installation;
+pub mod journal;
+pub mod mount;
+pub mod observe;
+pub mod open;
 pub mod overview;
+pub mod serve;
 pub mod surroundings;
+pub mod watch;
 pub mod yaml;
+
+pub use quarterdeck_contract::{BackendError, Expected, Kind, SecretBytes, SecretName, Value, VersionId};
+pub use quarterdeck_host::child_main as plugin_host;

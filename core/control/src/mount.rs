@@ -182,7 +182,13 @@ fn plugin(
     let manifest = manifest(&found)?;
     let setup = setup(layer, kind, table, &manifest, surroundings)?;
     if table.isolation.as_deref() == Some("none") {
-        let inside = Arc::new(InProcess::load(layer, &found.library, &LoadRules::for_this_process(), &setup, Arc::new(|_, _| {}))?);
+        let inside = Arc::new(InProcess::load(
+            layer,
+            &found.library,
+            &LoadRules::for_this_process(),
+            &setup,
+            Arc::new(|_, _| {}),
+        )?);
         return Ok((inside.clone(), Process::InProcess(inside)));
     }
     let mut spec = HostSpec::new(layer, surroundings.executable.clone(), found.library, setup);
@@ -277,6 +283,32 @@ fn fernet_key(file: Option<&Path>, surroundings: &Surroundings) -> Result<Option
     Ok(Some(SecretBytes::new(bytes)))
 }
 
+/// What a plugin's library said of itself when it was loaded in a child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// Its version.
+    pub version: String,
+    /// The joint it was built for: `1.0`.
+    pub abi: String,
+    /// Its SHA-256, hex.
+    pub sha256: String,
+}
+
+/// Loads a plugin in a child of its own, with nothing configured, and says what it is or why it was refused.
+pub fn judge(found: &Found, surroundings: &Surroundings) -> std::result::Result<Judged, String> {
+    manifest(found).map_err(|error| error.to_string())?;
+    let setup = Setup { instance: found.name.clone(), ..Setup::default() };
+    let hosted = Hosted::new(HostSpec::new(&found.name, surroundings.executable.clone(), found.library.clone(), setup));
+    let ready = hosted.ready(Duration::from_secs(5));
+    let status = hosted.status();
+    match (status.version, status.abi, status.sha256) {
+        (Some(version), Some((major, minor)), Some(sha256)) => {
+            Ok(Judged { version, abi: format!("{major}.{minor}"), sha256 })
+        }
+        _ => Err(ready.err().map_or_else(|| "it did not say what it is".into(), |error| error.to_string())),
+    }
+}
+
 /// A backend that could not be mounted: it answers every question with the reason.
 struct Missing {
     kind: String,
@@ -315,7 +347,9 @@ mod tests {
 
     #[test]
     fn the_guides_steering_names_are_never_secrets() {
-        for name in ["DP_USE_VAULT", "DP_VAULT_PATH", "DP_AUDIT_LOG_FILE", "DP_SECRETS_ENCRYPTION_KEY", "DP_ENVIRONMENT"] {
+        for name in
+            ["DP_USE_VAULT", "DP_VAULT_PATH", "DP_AUDIT_LOG_FILE", "DP_SECRETS_ENCRYPTION_KEY", "DP_ENVIRONMENT"]
+        {
             assert!(is_reserved(name), "{name}");
         }
         assert!(!is_reserved("DP_BROKER__PASSWORD"));

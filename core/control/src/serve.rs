@@ -91,20 +91,28 @@ impl Control {
         let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let event = self.event(&request, Some(request_id));
         let event = match &outcome {
-            Ok(done) => event
-                .came_out(Status::Success, Some(took), None)
-                .with(self.detail(&request, Some(done), fingerprint, None)),
+            Ok(done) => event.came_out(Status::Success, Some(took), None).with(self.detail(
+                &request,
+                Some(done),
+                fingerprint,
+                None,
+            )),
             Err(failure) => {
                 let (status, code) = outcome_of(failure);
-                event
-                    .came_out(status, Some(took), Some(code))
-                    .with(self.detail(&request, None, fingerprint, Some(failure.told().what)))
+                event.came_out(status, Some(took), Some(code)).with(self.detail(
+                    &request,
+                    None,
+                    fingerprint,
+                    Some(failure.told().what),
+                ))
             }
         };
         match (self.append(event), outcome) {
             (Ok(()), outcome) => outcome,
             (Err(why), Ok(_)) if is_instant(&request) => Err(Failure::Unwritten { why }),
-            (Err(why), Ok(_)) => Err(Failure::Unrecorded { done: format!("'{}' was carried out", request.words()), why }),
+            (Err(why), Ok(_)) => {
+                Err(Failure::Unrecorded { done: format!("'{}' was carried out", request.words()), why })
+            }
             (Err(_), Err(failure)) => Err(failure),
         }
     }
@@ -175,9 +183,8 @@ impl Control {
         let mut event = self.event(request, None);
         event.event_type = kind;
         event.data_type = kind.entry().data_type.into();
-        let event = event
-            .came_out(Status::Denied, None, Some(kind.entry().name))
-            .with(Detail::Refusal { asked, reasons });
+        let event =
+            event.came_out(Status::Denied, None, Some(kind.entry().name)).with(Detail::Refusal { asked, reasons });
         // A refusal stands whether or not it could be written.
         let _ = self.append(event);
         Err(failure)
@@ -188,8 +195,7 @@ impl Control {
     }
 
     fn event(&self, request: &Request, request_id: Option<String>) -> Event {
-        let ids =
-            EventId { event: random_id("evt", 16), request: request_id.unwrap_or_else(|| random_id("req", 12)) };
+        let ids = EventId { event: random_id("evt", 16), request: request_id.unwrap_or_else(|| random_id("req", 12)) };
         let actor = Actor::person(&self.who);
         let mut event = Event::new(request.event(), Timestamp::now(), ids, actor, self.config.environment)
             .on(request.resource())
@@ -266,7 +272,9 @@ impl Control {
                 let mount = self.mount(&layer)?;
                 let health = mount.backend().health(mount.call()).map_err(|error| backend(&layer, error))?;
                 let checked = match self.extra(&layer, "validate", None) {
-                    Err(Failure::Backend { error, .. }) if error.kind == ErrorKind::Unsupported => ExtraReply::default(),
+                    Err(Failure::Backend { error, .. }) if error.kind == ErrorKind::Unsupported => {
+                        ExtraReply::default()
+                    }
                     other => other?,
                 };
                 Ok(Done::Checked(health, checked))
@@ -313,7 +321,9 @@ fn senseless(what: &str) -> Failure {
 
 fn outcome_of(failure: &Failure) -> (Status, &'static str) {
     match failure {
-        Failure::Backend { error, .. } if error.kind == ErrorKind::OutcomeUnknown => (Status::Unknown, error.kind.code()),
+        Failure::Backend { error, .. } if error.kind == ErrorKind::OutcomeUnknown => {
+            (Status::Unknown, error.kind.code())
+        }
         Failure::Backend { error, .. } => (Status::Failure, error.kind.code()),
         Failure::NotFound { .. } => (Status::Failure, "NOT_FOUND"),
         _ => (Status::Failure, "FAILED"),

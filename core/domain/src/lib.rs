@@ -18,3 +18,4 @@ pub mod sanitise;
 pub mod severity;
 pub mod state;
 pub mod verify;
+pub mod words;

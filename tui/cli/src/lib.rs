@@ -1,6 +1,95 @@
-//! The command line, and the loop that runs the screen.
+//! The command line, and the loop that runs the screen. Refuses to know a plugin, a journal's format or a rule: every
+//! verb and every key ends in a request to control.
+
+mod args;
+mod cockpit;
+mod input;
+mod keys;
+mod lines;
+mod output;
+mod rows;
+mod session;
+mod theme;
+mod verbs;
+
+use args::{Common, Line, Verb};
+use clap::Parser;
+use clap::error::ErrorKind;
+use output::Outcome;
+use quarterdeck_control::open::{Opening, open};
+use quarterdeck_control::surroundings::Surroundings;
+use quarterdeck_control::watch::Nudges;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The verb that runs a plugin; only the program itself says it.
+const PLUGIN_HOST: &str = "plugin-host";
 
 /// Runs the program; gives its exit status.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    // Before anything else, before any thread: this process may be a plugin's.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == PLUGIN_HOST) {
+        quarterdeck_control::plugin_host();
+    }
+    if let Some(code) = verbs::demo::companion() {
+        return code;
+    }
+    keep_memory_private();
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => return usage(&error),
+    };
+    let outcome = match &line.verb {
+        None => cockpit(&line.common),
+        Some(verb) => run(verb, &line.common),
+    };
+    match outcome {
+        Ok(status) => ExitCode::from(status),
+        Err(trouble) => {
+            output::trouble(&trouble, line.common.json);
+            ExitCode::from(trouble.status)
+        }
+    }
+}
+
+fn run(verb: &Verb, common: &Common) -> Outcome {
+    match verb {
+        Verb::Demo(demo) => verbs::demo::run(demo, common),
+        Verb::Init(init) => verbs::init::run(init, common),
+        Verb::Doctor => verbs::doctor::run(common),
+        Verb::Status(status) => verbs::status::run(status, common),
+        Verb::Secrets(secrets) => verbs::secrets::run(secrets, common),
+        Verb::Config(config) => verbs::config::run(config, common),
+        Verb::Audit(audit) => verbs::audit::run(audit, common),
+        Verb::Plugins(plugins) => verbs::plugins::run(plugins, common),
+        Verb::Whoami => verbs::whoami::run(common),
+        Verb::Help(help) => verbs::help::run(help),
+    }
+}
+
+fn cockpit(common: &Common) -> Outcome {
+    let nudges = Arc::new(Nudges::default());
+    let heard = nudges.clone();
+    let opening = Opening {
+        needs_environment: true,
+        besides: None,
+        look_only: common.readonly.then(|| "--readonly was given".to_owned()),
+        on_change: Some(Arc::new(move |layer, status| heard.heard(layer, status))),
+    };
+    let control = open(Surroundings::of_this_process(), session::wanted(common), &opening)?;
+    control.config.warnings.iter().for_each(|warning| output::aside(&format!("warning: {warning}")));
+    cockpit::run(control, nudges, common)
+}
+
+/// Secrets pass through this memory: no core dump, and nobody else's debugger.
+fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let _ = error.print();
+    ExitCode::from(if asked { 0 } else { 2 })
 }

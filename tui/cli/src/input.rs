@@ -1,0 +1,64 @@
+//! Reads a value from standard input: typed without an echo on a terminal, piped otherwise. Refuses to echo.
+
+use crate::output::Trouble;
+use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr};
+use std::io::{BufRead, Read, Write};
+
+/// Largest value that is read, in bytes.
+const MOST: u64 = 16 << 20;
+
+/// A value. One newline at its end, as `echo` and Enter leave it, is not part of it.
+pub(crate) fn value(of: &str) -> Result<Vec<u8>, Trouble> {
+    let stdin = std::io::stdin();
+    let mut bytes = Vec::new();
+    if isatty(&stdin) {
+        eprint!("{of} (not shown): ");
+        let _ = std::io::stderr().flush();
+        let quiet = Quiet::new();
+        let read = stdin.lock().take(MOST + 1).read_until(b'\n', &mut bytes);
+        drop(quiet);
+        eprintln!();
+        read?;
+    } else {
+        stdin.lock().take(MOST + 1).read_to_end(&mut bytes)?;
+    }
+    if bytes.len() as u64 > MOST {
+        return Err(Trouble::failed(
+            "the value is larger than 16 MiB\n  next:  keep something that large in a file of its own",
+        ));
+    }
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    if bytes.is_empty() {
+        return Err(Trouble::usage(
+            "no value was given\n  next:  type it at the prompt, or pipe it in: printf %s \"$VALUE\" | quarterdeck secrets set NAME",
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Keeps the terminal from echoing until it is dropped.
+struct Quiet(Option<rustix::termios::Termios>);
+
+impl Quiet {
+    fn new() -> Self {
+        let before = tcgetattr(std::io::stdin()).ok();
+        if let Some(mut quiet) = before.clone() {
+            quiet.local_modes.remove(LocalModes::ECHO);
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, &quiet);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Flush, before);
+        }
+    }
+}

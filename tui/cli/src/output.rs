@@ -1,0 +1,108 @@
+//! How a verb answers: text for people, JSON for programs, an exit status for scripts. Refuses to print a value unless
+//! the verb is about one.
+
+use quarterdeck_control::failure::Failure;
+use quarterdeck_control::open::OpenError;
+use serde_json::{Value, json};
+use std::io::Write;
+
+/// What went wrong, with its exit status.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    /// The exit status.
+    pub status: u8,
+    /// What happened, and in further lines what was being done and what to do next.
+    pub text: String,
+}
+
+impl Trouble {
+    /// Something failed (1).
+    pub(crate) fn failed(text: impl Into<String>) -> Self {
+        Self { status: 1, text: text.into() }
+    }
+
+    /// It was asked in a way that makes no sense (2).
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self { status: 2, text: text.into() }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self { status: failure.status(), text: failure.to_string() }
+    }
+}
+
+impl From<OpenError> for Trouble {
+    fn from(error: OpenError) -> Self {
+        Self { status: error.status(), text: error.to_string() }
+    }
+}
+
+impl From<std::io::Error> for Trouble {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+/// What a verb comes to: its exit status, or its trouble.
+pub(crate) type Outcome = Result<u8, Trouble>;
+
+/// Prints text. A reader that went away (`| head`) is no trouble.
+pub(crate) fn text(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}");
+}
+
+/// Prints data.
+pub(crate) fn data(value: &Value) {
+    text(&serde_json::to_string_pretty(value).unwrap_or_else(|_| "null".into()));
+}
+
+/// Prints a trouble where it belongs: text on standard error, data on standard output.
+pub(crate) fn trouble(trouble: &Trouble, as_json: bool) {
+    if as_json {
+        let mut lines = trouble.text.lines();
+        let what = lines.next().unwrap_or_default();
+        let part =
+            |label: &str| trouble.text.lines().find_map(|line| line.trim_start().strip_prefix(label)).map(str::trim);
+        data(&json!({ "error": {
+            "status": trouble.status, "what": what, "doing": part("while:"), "next": part("next:"),
+        }}));
+    } else {
+        eprintln!("quarterdeck: {}", trouble.text);
+    }
+}
+
+/// Says something besides on standard error.
+pub(crate) fn aside(line: &str) {
+    eprintln!("quarterdeck: {line}");
+}
+
+/// A word of the command line as one harmless line, for an error.
+pub(crate) fn one_line(text: &str) -> String {
+    quarterdeck_domain::sanitise::line(text, 80).into_owned()
+}
+
+/// Columns of text: each as wide as its widest cell, the last one ragged.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or_default()).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_no_line_ends_in_blanks() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+        assert_eq!(table(&[row(&["a", "long", ""]), row(&["bcd", "x", "y"])]), "a    long\nbcd  x     y");
+    }
+}

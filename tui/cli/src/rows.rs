@@ -1,0 +1,104 @@
+//! Rows as data and as text: one shape for `status`, `secrets list` and whoever reads them. Refuses values.
+
+use jiff::{SignedDuration, Timestamp};
+use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretRow};
+use quarterdeck_domain::rotation::Age;
+use serde_json::{Value, json};
+
+/// One secret as data. `age_s` is seconds, null when unknown; `age_is_lower_bound` says that it may be older.
+pub(crate) fn secret(row: &SecretRow, now: Timestamp) -> Value {
+    json!({
+        "name": row.name,
+        "backend": row.backend,
+        "layer": row.layer,
+        "version": row.version,
+        "state": row.state,
+        "age_s": row.age.at(now).map(|age| age.as_secs()),
+        "age_is_lower_bound": row.age.is_lower_bound(),
+        "due_at": row.due_at.map(|due| due.to_string()),
+        "shadows": row.shadows,
+        "warnings": row.warnings,
+    })
+}
+
+/// One backend as data. `latency_ms` is null before the first answer.
+pub(crate) fn backend(row: &BackendRow) -> Value {
+    json!({
+        "name": row.name,
+        "backend": row.kind,
+        "target": row.target,
+        "isolation": row.isolation,
+        "health": row.condition.word(),
+        "summary": row.summary,
+        "latency_ms": row.latency_us.map(|us| us as f64 / 1000.0),
+        "warnings": row.warnings,
+        "error": row.error.as_ref().map(|(what, next)| json!({ "what": what, "next": next })),
+        "names": row.names,
+        "plugin_version": row.plugin_version,
+        "plugin_sha256": row.plugin_sha256,
+        "restarts": row.restarts,
+    })
+}
+
+/// The journal as data.
+pub(crate) fn journal(row: &JournalRow) -> Value {
+    json!({ "seq": row.seq, "verified": row.verified, "broken": row.broken })
+}
+
+/// The header of [`secret_cells`].
+pub(crate) fn secret_header() -> Vec<String> {
+    ["NAME", "LAYER", "VERSION", "AGE", "DUE IN", "STATE", "SHADOWS"].map(str::to_owned).to_vec()
+}
+
+/// One secret as cells of a table.
+pub(crate) fn secret_cells(row: &SecretRow, now: Timestamp) -> Vec<String> {
+    let due = match row.due_at {
+        Some(due) if due > now => span(due.duration_since(now)),
+        Some(due) => format!("{} ago", span(now.duration_since(due))),
+        None => "-".into(),
+    };
+    vec![
+        row.name.clone(),
+        row.layer.clone(),
+        row.version.clone().unwrap_or_else(|| "-".into()),
+        age(row.age, now),
+        due,
+        row.state.words().to_owned(),
+        if row.shadows.is_empty() { String::new() } else { row.shadows.join(", ") },
+    ]
+}
+
+/// An age in words: `3 d 04 h`, `>= 3 d 04 h` for a lower bound, `unknown`.
+pub(crate) fn age(age: Age, now: Timestamp) -> String {
+    match age.at(now) {
+        Some(old) if age.is_lower_bound() => format!(">= {}", span(old)),
+        Some(old) => span(old),
+        None => "unknown".into(),
+    }
+}
+
+/// A duration in two units at most.
+pub(crate) fn span(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, _, _) => format!("{hours} h {minutes:02} min"),
+        _ => format!("{days} d {hours:02} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        let told = |seconds| span(SignedDuration::from_secs(seconds));
+        assert_eq!(
+            [told(5), told(65), told(3_725), told(90_000), told(-3)],
+            ["5 s", "1 min", "1 h 02 min", "1 d 01 h", "0 s"]
+        );
+    }
+}

@@ -1,0 +1,303 @@
+//! `demo`: a live sandbox in a temporary folder. Every part is real: a Fernet file, the environment, a YAML file, the
+//! journal, and another program's audit file that a process of its own writes. Refuses to read anything of yours and to
+//! outlive the cockpit.
+
+use crate::args::{Common, Demo};
+use crate::cockpit;
+use crate::output::{self, Outcome, Trouble};
+use jiff::{SignedDuration, Timestamp};
+use quarterdeck_control::config::{FILE_NAME, Wanted};
+use quarterdeck_control::installation::random_id;
+use quarterdeck_control::open::{Opening, open};
+use quarterdeck_control::serve::Control;
+use quarterdeck_control::surroundings::Surroundings;
+use quarterdeck_control::watch::Nudges;
+use quarterdeck_control::{Expected, Value};
+use quarterdeck_domain::catalogue::EventKind;
+use quarterdeck_domain::event::{Actor, Detail, Event, EventId, Status};
+use quarterdeck_domain::person::{Person, Role, Who};
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The hidden verb of the process that plays the other program and clears up at the end.
+const COMPANION: &str = "demo-companion";
+/// How a demo's folder is named; the companion removes no other.
+const PREFIX: &str = "quarterdeck-demo-";
+
+/// What the demo's Fernet file holds: name, value, age in hours, who stored it.
+const SECRETS: &[(&str, &str, i64, &str)] = &[
+    ("demo/trader/ibkr-api-key", "demo-ibkr-7QX2-not-a-real-key", 27 * 24 + 20, "carol"),
+    ("demo/rds/password", "demo-rds-not-a-real-password", 21 * 24 + 7, "carol"),
+    ("demo/pagerduty/token", "demo-pagerduty-not-a-real-token", 6 * 24, "dan"),
+    ("demo/tls/private-key", "demo-tls-not-a-real-key", 31 * 24 + 2, "carol"),
+    ("broker.host", "127.0.0.1", 12 * 24 + 1, "carol"),
+    ("broker.password", "demo-broker-not-a-real-password", 19 * 24 + 2, "carol"),
+    ("broker.port", "4002", 12 * 24 + 1, "carol"),
+    ("slack.webhook", "https://hooks.example.invalid/demo", 16 * 24 + 20, "dan"),
+];
+
+/// Runs the demo.
+pub(crate) fn run(verb: &Demo, common: &Common) -> Outcome {
+    let role = Role::parse(&verb.role).filter(|role| *role != Role::Service).ok_or_else(|| {
+        Trouble::usage(format!(
+            "'{}' can't sit before a demo\n  next:  --as trader, devops, qa or governance",
+            output::one_line(&verb.role)
+        ))
+    })?;
+    if common.env.is_some() {
+        return Err(Trouble::usage("a demo is an environment of its own\n  next:  leave '--env' out"));
+    }
+    let folder = sandbox()?;
+    // From here on somebody clears up, however this process ends.
+    let mut companion = Companion::start(&folder, verb.keep)?;
+    let nudges = Arc::new(Nudges::default());
+    let heard = nudges.clone();
+    let opening = Opening {
+        needs_environment: true,
+        look_only: common.readonly.then(|| "--readonly was given".to_owned()),
+        on_change: Some(Arc::new(move |layer, status| heard.heard(layer, status))),
+        ..Opening::default()
+    };
+    let surroundings = surroundings(&folder, role)?;
+    let control = open(surroundings, Wanted::Demo, &opening)?;
+    furnish(&control)?;
+    companion.begin()?;
+    let outcome = cockpit::run(control, nudges, common);
+    companion.finish();
+    if verb.keep {
+        output::text(&format!("kept: {}", folder.display()));
+    }
+    outcome
+}
+
+fn sandbox() -> Result<PathBuf, Trouble> {
+    let folder = std::env::temp_dir().join(random_id(PREFIX.trim_end_matches('-'), 12));
+    DirBuilder::new().mode(0o700).create(&folder).map_err(|error| {
+        Trouble::failed(format!(
+            "{}: {error}\n  while: making the demo's folder\n  next:  make the folder writable, or set TMPDIR",
+            folder.display()
+        ))
+    })?;
+    Ok(folder)
+}
+
+/// A world in which nothing of the user's is to be seen.
+fn surroundings(folder: &Path, role: Role) -> Result<Surroundings, Trouble> {
+    let own = Surroundings::of_this_process();
+    let work = folder.join("work");
+    DirBuilder::new().mode(0o700).create(&work)?;
+    let user = own.user.clone();
+    private(
+        &work.join("config.yaml"),
+        "broker:\n  paper: true\ndata:\n  feed_host: feed.example.invalid\n  feed_token: demo-in-plain-text\n",
+    )?;
+    private(&work.join(FILE_NAME), &configuration(folder, &user, role))?;
+    let vars = BTreeMap::from([
+        ("HOME".into(), folder.as_os_str().to_owned()),
+        ("XDG_STATE_HOME".into(), folder.join("state").into_os_string()),
+        ("XDG_CONFIG_HOME".into(), folder.join("config").into_os_string()),
+        ("XDG_DATA_HOME".into(), folder.join("data").into_os_string()),
+        ("DP_SECRETS_ENCRYPTION_KEY".into(), key(folder)?.into()),
+        ("DP_BROKER__HOST".into(), "127.0.0.1".into()),
+        ("DP_IBKR__CLIENT_ID".into(), "1".into()),
+    ]);
+    Ok(Surroundings { vars, cwd: work, etc: folder.join("etc"), ..own })
+}
+
+/// The demo's own Fernet key: random, and gone with the folder.
+fn key(folder: &Path) -> Result<String, Trouble> {
+    let bare = Surroundings {
+        vars: BTreeMap::from([
+            ("XDG_STATE_HOME".into(), folder.join("making").into_os_string()),
+            ("HOME".into(), folder.as_os_str().to_owned()),
+        ]),
+        cwd: folder.to_owned(),
+        etc: folder.join("etc"),
+        ..Surroundings::of_this_process()
+    };
+    let control = open(bare, Wanted::Demo, &Opening { besides: Some("fernet"), ..Opening::default() })?;
+    let made = control.serve(quarterdeck_domain::request::Request::GenerateKey.into())?;
+    let quarterdeck_control::serve::Done::Key(key) = made else {
+        return Err(Trouble::failed("the plugin gave no key"));
+    };
+    drop(control);
+    std::fs::remove_dir_all(folder.join("making"))?;
+    Ok(String::from_utf8_lossy(key.expose()).into_owned())
+}
+
+fn configuration(folder: &Path, user: &str, role: Role) -> String {
+    let text = |text: &str| serde_json::Value::String(text.to_owned()).to_string();
+    format!(
+        "[[person]]\nname = {user}\nunix = {user}\nrole = {role}\n\n\
+         [desk]\nphone = \"+1 203 555 0142 (a made-up number)\"\n\n\
+         [backend.fernet]\npath = {file}\n\n[backend.yaml]\npath = \"config.yaml\"\n\n\
+         [[audit.source]]\nname = \"orders\"\npath = {orders}\nevery = \"30s\"\n",
+        user = text(Person::of_unix(user).as_str()),
+        role = text(role.name()),
+        file = text(&folder.join("work/.secrets/encrypted_secrets.bin").to_string_lossy()),
+        orders = text(&folder.join("orders.jsonl").to_string_lossy()),
+    )
+}
+
+fn private(file: &Path, text: &str) -> std::io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?.write_all(text.as_bytes())
+}
+
+/// Stores the demo's secrets through the real backend, and gives each a history: its record is dated back, which only a
+/// sandbox's own furnishing may do.
+fn furnish(control: &Control) -> Result<(), Trouble> {
+    let mount = control.mount("fernet")?;
+    let now = Timestamp::now();
+    let mut history = Vec::new();
+    for (name, value, hours, by) in SECRETS {
+        let parsed = quarterdeck_control::SecretName::parse(name).ok_or_else(|| Trouble::failed("a bad name"))?;
+        let version = mount
+            .backend()
+            .write(&parsed, Value::text(value), &Expected::Absent, mount.call())
+            .map_err(|error| Trouble::failed(error.to_string()))?;
+        let at = now - SignedDuration::from_hours(*hours);
+        history.push((at, written(control, at, name, by, Some(version.0))));
+    }
+    history.sort_by_key(|(at, _)| *at);
+    let events = history.into_iter().map(|(_, event)| event).collect();
+    control.journal.append(events).map_err(|error| Trouble::failed(error.to_string()))?;
+    Ok(())
+}
+
+fn written(control: &Control, at: Timestamp, name: &str, by: &str, version: Option<String>) -> Event {
+    let who = Who { person: Person::of_unix(by), role: Some(Role::Devops), session: control.who.session.clone() };
+    let ids = EventId { event: random_id("evt", 16), request: random_id("req", 12) };
+    Event::new(EventKind::SecretWrite, at, ids, Actor::person(&who), control.config.environment)
+        .on(format!("secret://fernet/{name}"))
+        .came_out(Status::Success, Some(4), None)
+        .with(Detail::Secret {
+            layer: "fernet".into(),
+            name: name.into(),
+            purpose: "demo history".into(),
+            version,
+            fingerprint: None,
+            note: None,
+        })
+}
+
+/// The process that plays the other program, and removes the folder when the cockpit is gone, however it went.
+struct Companion {
+    child: Child,
+}
+
+impl Companion {
+    fn start(folder: &Path, keep: bool) -> Result<Self, Trouble> {
+        let program = std::env::current_exe()?;
+        let child = Command::new(program)
+            .arg(COMPANION)
+            .arg(folder)
+            .arg(if keep { "keep" } else { "remove" })
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // A group of its own: what ends the cockpit's terminal must not end the one who clears up.
+            .process_group(0)
+            .spawn()
+            .map_err(|error| Trouble::failed(format!("{error}\n  while: starting the demo's companion process")))?;
+        Ok(Self { child })
+    }
+
+    /// Lets it begin to write.
+    fn begin(&mut self) -> Result<(), Trouble> {
+        match &mut self.child.stdin {
+            Some(stdin) => Ok(stdin.write_all(b"b")?),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends it and waits until the folder is gone.
+    fn finish(mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// The companion's own main: `None` unless this process is one.
+pub(crate) fn companion() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != COMPANION {
+        return None;
+    }
+    let folder = PathBuf::from(arguments.next()?);
+    let keep = arguments.next().is_some_and(|word| word == "keep");
+    let ours = folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
+    if !ours {
+        return Some(ExitCode::from(2));
+    }
+    accompany(&folder);
+    if !keep {
+        // Plugins of a cockpit that was killed may still hold files here for a moment.
+        for _ in 0..20 {
+            if std::fs::remove_dir_all(&folder).is_ok() || !folder.exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+    }
+    Some(ExitCode::SUCCESS)
+}
+
+/// Writes lines until standard input closes. One timer, no other wake-up.
+fn accompany(folder: &Path) {
+    let mut stdin = std::io::stdin();
+    let mut byte = [0u8; 1];
+    if !matches!(stdin.read(&mut byte), Ok(1)) {
+        return;
+    }
+    let Ok(mut out) = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join("orders.jsonl")) else {
+        return;
+    };
+    let mut number = 0u64;
+    loop {
+        let _ = out.write_all(order(number, Timestamp::now()).as_bytes());
+        number += 1;
+        let pause = if number < 8 { Duration::from_millis(20) } else { Duration::from_secs(5) };
+        if closed_within(pause) {
+            return;
+        }
+    }
+}
+
+/// True when standard input closed within this time.
+fn closed_within(pause: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = std::io::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+    let timeout = Timespec { tv_sec: pause.as_secs() as i64, tv_nsec: i64::from(pause.subsec_nanos()) };
+    !matches!(poll(&mut fds, Some(&timeout)), Ok(0))
+}
+
+/// One line of the other program's audit, in the schema of S Q2.5.
+fn order(number: u64, at: Timestamp) -> String {
+    const LINES: [(&str, &str, &str, &str, &str); 8] = [
+        ("alpha-us", "demo/trader/ibkr-api-key", "READ", "SUCCESS", "order-submission"),
+        ("alpha-us", "order ****7731", "ORDER_SUBMIT", "SUCCESS", "order-submission"),
+        ("gamma-eu", "demo/rds/password", "READ", "SUCCESS", "position-store"),
+        ("alpha-us", "order ****7731", "ORDER_FILLED", "SUCCESS", "order-submission"),
+        ("beta-us", "broker ****4791", "LOGIN", "FAILURE", "session"),
+        ("beta-us", "broker ****4791", "LOGIN", "SUCCESS", "session"),
+        ("gamma-eu", "order ****7732", "ORDER_SUBMIT", "SUCCESS", "order-submission"),
+        ("gamma-eu", "order ****7732", "ORDER_CANCEL", "SUCCESS", "order-submission"),
+    ];
+    let at_line = usize::try_from(number).unwrap_or_default() % LINES.len();
+    let (actor, resource, action, result, purpose) = LINES[at_line];
+    let failure = if result == "FAILURE" { "\"INVALID_CREDENTIALS\"" } else { "null" };
+    let took = 20 + (number * 7) % 40;
+    format!(
+        "{{\"timestamp\":\"{at:.3}\",\"actor\":\"service-role:{actor}\",\"resource\":\"{resource}\",\"action\":\"{action}\",\"result\":\"{result}\",\"duration_ms\":{took},\"ip_address\":\"127.0.0.1\",\"request_id\":\"req-demo{number}\",\"failure_reason\":{failure},\"context\":{{\"purpose\":\"{purpose}\",\"environment\":\"demo\",\"session_id\":\"sess-demo\"}}}}\n"
+    )
+}

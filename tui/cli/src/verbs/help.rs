@@ -1,0 +1,74 @@
+//! `help`: a verb, a word or a topic explained. Refuses to need anything.
+
+use crate::args::{Help, Line};
+use crate::output::{self, Outcome, Trouble};
+use clap::CommandFactory;
+use quarterdeck_domain::words::{WORDS, find};
+
+const CONFIGURATION: &str = "\
+Files, later wins: /etc/quarterdeck/quarterdeck.toml, ~/.config/quarterdeck/quarterdeck.toml, ./quarterdeck.toml.
+In Production [person], [plugins], [layers], [secret] and [backend] count only from /etc, owned by root.
+
+  [environment]                   [[person]]                    [[secret]]
+  name = \"qa\"                     name = \"alice\"                name = \"prod/trader/ibkr-api-key\"
+  aliases = { uat = \"paper\" }     unix = \"alice\"                key = \"ibkr.api_key\"
+                                  role = \"trader\"               period = \"30d\"
+  [backend.fernet]                environments = [\"paper\"]      class = \"broker\"
+  path = \"secrets.bin\"
+  key_file = \"fernet.key\"         [[audit.source]]              [layers]
+  every = \"30s\"                   name = \"orders\"               order = [\"env\", \"fernet\", \"yaml\"]
+  within = \"5s\"                   path = \"orders.jsonl\"
+                                  every = \"1m\"                  [desk]
+  [backend.env]                                                 phone = \"+1 203 555 0142\"
+  env_files = [\".env.local\"]      [screen]
+                                  theme = \"dark\"                [plugins]
+  [backend.yaml]                  ascii = false                 folders = [\"plugins\"]
+  path = \"config.yaml\"
+'quarterdeck config check' names what is wrong, with its line.";
+
+const LAYERS: &str = "\
+A key is looked for in the layers from the highest to the lowest; the first that holds it wins, the others are shadowed.
+  env      DP_BROKER__PASSWORD is broker.password; read-only
+  vault    with DP_USE_VAULT=1 (its plugin is not built yet)
+  aws      (its plugin is not built yet)
+  fernet   with DP_USE_ENCRYPTED_SECRETS=1 or a key in DP_SECRETS_ENCRYPTION_KEY; the encrypted file
+  yaml     secrets.yaml or [backend.yaml] path; a secret found there is a warning
+A layer that can't be read is an error in Production, and a loud warning elsewhere.";
+
+/// Explains.
+pub(crate) fn run(verb: &Help) -> Outcome {
+    let Some(word) = verb.word.as_deref() else {
+        output::text(&Line::command().render_long_help().to_string());
+        output::text("Topics: configuration, layers, words. Any word of the screen: quarterdeck help WORD");
+        return Ok(0);
+    };
+    match word {
+        "configuration" => output::text(CONFIGURATION),
+        "layers" => output::text(LAYERS),
+        "words" => {
+            let cells = WORDS.iter().map(|word| vec![word.word.to_owned(), word.means.to_owned()]);
+            output::text(&output::table(&cells.collect::<Vec<_>>()));
+        }
+        other => return explain(other),
+    }
+    Ok(0)
+}
+
+fn explain(word: &str) -> Outcome {
+    let mut command = Line::command();
+    if let Some(verb) = command.find_subcommand_mut(word) {
+        output::text(&verb.render_long_help().to_string());
+        return Ok(0);
+    }
+    if let Some(known) = find(word) {
+        output::text(&format!("{}: {}", known.word, known.means));
+        if !known.not.is_empty() {
+            output::text(&format!("(not: {})", known.not));
+        }
+        return Ok(0);
+    }
+    let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let all = verbs.iter().map(String::as_str).chain(WORDS.iter().map(|word| word.word));
+    let near = quarterdeck_control::config::nearest(word, all).unwrap_or("configuration");
+    Err(Trouble { status: 4, text: format!("there is no help on '{word}'\n  next:  did you mean '{near}'?") })
+}

@@ -1,0 +1,99 @@
+//! `init`: an environment of one's own in one step. Refuses to write over anything without `--force`, and never touches
+//! an encrypted file that is there.
+
+use crate::args::{Common, Init};
+use crate::output::{self, Outcome, Trouble};
+use crate::session::{Needs, session};
+use quarterdeck_control::config::FILE_NAME;
+use quarterdeck_control::serve::Done;
+use quarterdeck_control::surroundings::Surroundings;
+use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::request::Request;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Sets up.
+pub(crate) fn run(verb: &Init, common: &Common) -> Outcome {
+    let surroundings = Surroundings::of_this_process();
+    let name = common.env.as_deref().or_else(|| surroundings.var("DP_ENVIRONMENT")).unwrap_or("qa");
+    let environment = Environment::parse(name, &BTreeMap::new())
+        .map_err(|error| Trouble::usage(format!("{error}\n  next:  quarterdeck init --env qa")))?;
+    if environment == Environment::Production {
+        return Err(Trouble::usage(
+            "Production is not set up from a user's account: its roles and policy count only from a root-owned /etc/quarterdeck/quarterdeck.toml\n  next:  see docs/production.md; 'quarterdeck init --env qa' for a first look",
+        ));
+    }
+    let home = surroundings.config_home();
+    let config = home.join(FILE_NAME);
+    if config.exists() && !verb.force {
+        return Err(Trouble {
+            status: 7,
+            text: format!(
+                "{} is there already\n  while: setting up {}\n  next:  edit it, or write over it with --force (the encrypted file and its key stay)",
+                config.display(),
+                environment.title()
+            ),
+        });
+    }
+    let private = |folder: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    private(&home)?;
+    let data = surroundings.data_home().join(environment.name());
+    private(&data)?;
+    let (key, file) = (home.join(format!("{}.fernet.key", environment.name())), data.join("secrets.bin"));
+    let fresh = !key.exists();
+    if fresh {
+        let control = session(
+            &crate::args::Common { env: Some(name.to_owned()), ..common.clone() },
+            Needs { environment: false, layer: Some("fernet") },
+        )?;
+        let Done::Key(made) = control.serve(Request::GenerateKey.into())? else {
+            return Err(Trouble::failed("the plugin gave no key"));
+        };
+        let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key)?;
+        out.write_all(made.expose())?;
+        out.write_all(b"\n")?;
+        out.sync_all()?;
+    }
+    let text = configuration(environment, &surroundings.user, &key, &file);
+    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&config)?;
+    out.write_all(text.as_bytes())?;
+    if common.json {
+        output::data(&json!({
+            "environment": environment.name(), "config": config, "key_file": key, "made_key": fresh, "file": file,
+        }));
+        return Ok(0);
+    }
+    output::text(&format!("{} is set up for {}:", environment.title(), surroundings.user));
+    output::text(&format!("  configuration   {}", config.display()));
+    output::text(&format!("  key (0600)      {}{}", key.display(), if fresh { "" } else { ", kept as it was" }));
+    output::text(&format!("  encrypted file  {}, made by the first 'set'", file.display()));
+    output::text("next:\n  quarterdeck secrets set broker.password\n  quarterdeck");
+    Ok(0)
+}
+
+fn configuration(environment: Environment, user: &str, key: &Path, file: &Path) -> String {
+    let quoted = |text: &str| toml_string(text);
+    format!(
+        "# Written by 'quarterdeck init'. 'quarterdeck help configuration' lists all keys.\n\
+         [environment]\nname = {}\n\n\
+         # Who is who: name stands in the journal, unix is the login, role is one of trader, devops, qa, governance.\n\
+         [[person]]\nname = {}\nunix = {}\nrole = \"devops\"\n\n\
+         [backend.fernet]\npath = {}\nkey_file = {}\n\n\
+         # Another program's audit file, tailed beside the journal:\n\
+         # [[audit.source]]\n# name = \"orders\"\n# path = \"/var/log/orders.jsonl\"\n# every = \"1m\"\n",
+        quoted(environment.name()),
+        quoted(quarterdeck_domain::person::Person::of_unix(user).as_str()),
+        quoted(user),
+        quoted(&file.to_string_lossy()),
+        quoted(&key.to_string_lossy()),
+    )
+}
+
+/// A TOML basic string; JSON's escapes are TOML's.
+fn toml_string(text: &str) -> String {
+    serde_json::Value::String(text.to_owned()).to_string()
+}

@@ -1,0 +1,253 @@
+//! `secrets …`: the guide's verbs over any writable layer. Refuses to take a value from anywhere but standard input, a
+//! prompt or, with a warning, the command line.
+
+use crate::args::{Common, Secrets};
+use crate::input;
+use crate::output::{self, Outcome, Trouble, aside};
+use crate::rows;
+use crate::session::{Needs, session};
+use jiff::Timestamp;
+use quarterdeck_control::failure::Failure;
+use quarterdeck_control::find::Located;
+use quarterdeck_control::observe::ask_all;
+use quarterdeck_control::overview::{LayerListing, secret_rows};
+use quarterdeck_control::serve::{Ask, Control, Done};
+use quarterdeck_control::{Expected, Kind, Value, VersionId};
+use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::overview::SecretRow;
+use quarterdeck_domain::request::{Purpose, Request, Target};
+use quarterdeck_domain::sanitise;
+use serde_json::json;
+use std::io::Write;
+
+/// Carries one of them out.
+pub(crate) fn run(verb: &Secrets, common: &Common) -> Outcome {
+    match verb {
+        Secrets::GenerateKey => generate_key(common),
+        Secrets::Set { name, value, layer, as_json, if_version } => {
+            let wish = Wish { name, layer: layer.as_deref(), as_json: *as_json, if_version: if_version.as_deref() };
+            set(common, &wish, value.as_deref())
+        }
+        Secrets::Get { name, layer } => get(common, name, layer.as_deref()),
+        Secrets::List { layer } => list(common, layer.as_deref(), ""),
+        Secrets::Search { text } => list(common, None, text),
+        Secrets::Delete { name, layer } => delete(common, name, layer.as_deref()),
+        Secrets::Validate { layer } => validate(common, layer),
+        Secrets::Rekey { new_key, layer } => rekey(common, new_key, layer),
+    }
+}
+
+const FILE: Needs = Needs { environment: false, layer: Some("fernet") };
+
+fn generate_key(common: &Common) -> Outcome {
+    let control = session(common, FILE)?;
+    let Done::Key(key) = control.serve(Request::GenerateKey.into())? else {
+        return Err(Trouble::failed("the plugin gave no key"));
+    };
+    let key = String::from_utf8_lossy(key.expose()).into_owned();
+    if common.json {
+        output::data(&json!({ "key": key }));
+    } else {
+        output::text("Generated a Fernet key. Put it where your program finds it, and nowhere else:");
+        output::text("  DP_SECRETS_ENCRYPTION_KEY in .env (mode 0600), or [backend.fernet] key_file");
+        output::text(&key);
+    }
+    Ok(0)
+}
+
+struct Wish<'a> {
+    name: &'a str,
+    layer: Option<&'a str>,
+    as_json: bool,
+    if_version: Option<&'a str>,
+}
+
+fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
+    let control = session(common, FILE)?;
+    if given.is_some() {
+        aside("warning: a value on the command line is seen by everybody who lists processes, and your shell keeps it");
+    }
+    let (target, held, above) = control.place_for(wish.name, wish.layer)?;
+    let bytes = match given {
+        Some(value) => value.as_bytes().to_vec(),
+        None => input::value(wish.name)?,
+    };
+    let current = held.as_ref().and_then(|held| held.versions.first()).map(|version| version.id.clone());
+    let expected = match (wish.if_version, current, &held) {
+        (Some(version), ..) => Expected::Version(VersionId(version.to_owned())),
+        (None, Some(current), _) => Expected::Version(current),
+        (None, None, Some(_)) => Expected::Anything,
+        (None, None, None) => Expected::Absent,
+    };
+    let kind = match (wish.as_json, std::str::from_utf8(&bytes)) {
+        (true, _) => Kind::Json,
+        (false, Ok(_)) => Kind::Text,
+        (false, Err(_)) => Kind::Binary,
+    };
+    let ask = Ask {
+        request: Request::Write { target: target.clone() },
+        value: Some(Value { kind, bytes: bytes.into() }),
+        expected,
+    };
+    let Done::Stored(version) = control.serve(ask)? else { return Err(Trouble::failed("nothing was stored")) };
+    if common.json {
+        output::data(
+            &json!({ "name": target.name, "layer": target.layer, "version": version.0, "shadowed_by": above }),
+        );
+    } else {
+        output::text(&format!("stored {} in {}, version {}", target.name, target.layer, version.0));
+    }
+    for layer in above {
+        aside(&format!("warning: {layer} holds '{}' too and wins over what you stored", wish.name));
+    }
+    Ok(0)
+}
+
+fn get(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
+    let control = session(common, FILE)?;
+    let target = located(&control, name, layer)?.target;
+    let done = control.serve(Request::Read { target: target.clone(), purpose: Purpose::Get }.into())?;
+    let Done::Read(reading) = done else { return Err(Trouble::failed("nothing was read")) };
+    let bytes = reading.value.bytes.expose();
+    if common.json {
+        let (value, encoding) = match std::str::from_utf8(bytes) {
+            Ok(text) => (text.to_owned(), "utf-8"),
+            Err(_) => (hex(bytes), "hex"),
+        };
+        output::data(&json!({
+            "name": target.name, "layer": target.layer, "encoding": encoding, "value": value,
+            "version": reading.version.map(|version| version.0),
+        }));
+    } else {
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(0)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where a name is; what could not be asked is said aloud.
+fn located(control: &Control, name: &str, layer: Option<&str>) -> Result<Located, Failure> {
+    let located = control.locate(name, layer)?;
+    for (layer, why) in &located.unasked {
+        aside(&format!("WARNING: {layer} can't be asked and may override this: {why}"));
+    }
+    Ok(located)
+}
+
+/// Every secret of this session, worst first, and what could not be listed.
+pub(crate) fn all_rows(control: &Control, now: Timestamp) -> (Vec<SecretRow>, Vec<LayerListing>) {
+    let listings: Vec<LayerListing> = ask_all(&control.mounts).into_iter().map(|seen| seen.listing).collect();
+    let rows = secret_rows(&listings, &control.state(), &control.config, now);
+    (rows, listings)
+}
+
+fn list(common: &Common, layer: Option<&str>, text: &str) -> Outcome {
+    let control = session(common, FILE)?;
+    if let Some(layer) = layer {
+        control.mount(layer)?;
+    }
+    let now = Timestamp::now();
+    let (mut rows, listings) = all_rows(&control, now);
+    let text = text.to_lowercase();
+    rows.retain(|row| layer.is_none_or(|wanted| row.layer == wanted) && row.name.to_lowercase().contains(&text));
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    if common.json {
+        output::data(&rows.iter().map(|row| rows::secret(row, now)).collect());
+    } else if rows.is_empty() {
+        output::text("no secret yet. Store one with 'quarterdeck secrets set NAME'");
+    } else {
+        let cells = std::iter::once(rows::secret_header()).chain(rows.iter().map(|row| rows::secret_cells(row, now)));
+        output::text(&output::table(&cells.collect::<Vec<_>>()));
+    }
+    failed_layers(&control, &listings, layer)
+}
+
+/// Says which layers could not be listed. In Production, or when that layer was asked for, it is an error.
+fn failed_layers(control: &Control, listings: &[LayerListing], wanted: Option<&str>) -> Outcome {
+    for listing in listings.iter().filter(|listing| wanted.is_none_or(|wanted| listing.layer == wanted)) {
+        let Some(error) = &listing.error else { continue };
+        let failure = Failure::Backend { layer: listing.layer.clone(), error: error.clone() };
+        if wanted.is_some() || control.config.environment == Some(Environment::Production) {
+            return Err(failure.into());
+        }
+        aside(&format!("WARNING: {} is left out: {failure}", listing.layer));
+    }
+    Ok(0)
+}
+
+fn delete(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
+    let control = session(common, FILE)?;
+    let writable = control.place_for(name, layer)?;
+    let (target, held) = match writable {
+        (target, Some(held), _) => (target, held),
+        (.., None, _) => {
+            let located = located(&control, name, layer)?;
+            (located.target, located.inspection)
+        }
+    };
+    let expected = match held.versions.first() {
+        Some(version) => Expected::Version(version.id.clone()),
+        None => Expected::Anything,
+    };
+    let Target { layer, name } = target.clone();
+    control.serve(Ask { request: Request::Delete { target }, value: None, expected })?;
+    if common.json {
+        output::data(&json!({ "name": name, "layer": layer, "deleted": true }));
+    } else {
+        output::text(&format!("deleted {name} from {layer}"));
+    }
+    Ok(0)
+}
+
+fn validate(common: &Common, layer: &str) -> Outcome {
+    let control = session(common, FILE)?;
+    let Done::Checked(health, checked) = control.serve(Request::Validate { layer: layer.to_owned() }.into())? else {
+        return Err(Trouble::failed("nothing was checked"));
+    };
+    let tame = |text: &str| sanitise::line(text, 400).into_owned();
+    if common.json {
+        output::data(&json!({
+            "layer": layer, "valid": true, "summary": tame(&health.summary), "facts": checked.results,
+            "warnings": health.warnings.iter().map(|text| tame(text)).collect::<Vec<_>>(),
+        }));
+    } else {
+        output::text(&format!("{layer} is valid: {}", tame(&health.summary)));
+        for (label, text) in &checked.results {
+            output::text(&format!("  {label}: {}", tame(text)));
+        }
+        health.warnings.iter().for_each(|warning| output::text(&format!("  warning: {}", tame(warning))));
+    }
+    Ok(0)
+}
+
+fn rekey(common: &Common, new_key: &str, layer: &str) -> Outcome {
+    let control = session(common, FILE)?;
+    let key = if new_key == "-" {
+        input::value("the new key")?
+    } else {
+        aside(
+            "warning: a key on the command line is seen by everybody who lists processes; '--new-key -' reads it from standard input",
+        );
+        new_key.as_bytes().to_vec()
+    };
+    let ask = Ask {
+        request: Request::Rekey { layer: layer.to_owned() },
+        value: Some(Value { kind: Kind::Text, bytes: key.into() }),
+        expected: Expected::Anything,
+    };
+    let Done::Rekeyed(reply) = control.serve(ask)? else { return Err(Trouble::failed("nothing was sealed anew")) };
+    if common.json {
+        output::data(&json!({ "layer": layer, "rekeyed": true, "facts": reply.results }));
+    } else {
+        output::text(&format!("{layer} is sealed with the new key"));
+        output::text(
+            "next: put the new key where DP_SECRETS_ENCRYPTION_KEY or key_file is read; the old one opens nothing now",
+        );
+    }
+    Ok(0)
+}

@@ -1,0 +1,136 @@
+//! `status`: the overview as text or data. Refuses to hide what can't be read.
+
+use crate::args::{Common, Status};
+use crate::output::{self, Outcome};
+use crate::rows;
+use crate::session::{Needs, session};
+use jiff::Timestamp;
+use quarterdeck_control::journal::verify_all;
+use quarterdeck_control::observe::ask_all;
+use quarterdeck_control::open::state_folder;
+use quarterdeck_control::overview::{LayerListing, secret_rows};
+use quarterdeck_control::serve::Control;
+use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::overview::{BackendRow, Condition, JournalRow, SecretRow};
+use quarterdeck_domain::rotation::SecretState;
+use serde_json::json;
+use std::ops::ControlFlow;
+
+/// Everything at once.
+struct Overview {
+    backends: Vec<BackendRow>,
+    secrets: Vec<SecretRow>,
+    journal: JournalRow,
+}
+
+/// Shows it. Exit 5 when a backend is down in Production, 6 when the journal is broken.
+pub(crate) fn run(verb: &Status, common: &Common) -> Outcome {
+    let control = session(common, Needs { environment: true, layer: None })?;
+    let now = Timestamp::now();
+    let overview = overview(&control, now);
+    if common.json {
+        output::data(&data(&control, &overview, now));
+    } else if verb.short {
+        output::text(&short(&control, &overview));
+    } else {
+        text(&control, &overview, now);
+    }
+    let down = overview.backends.iter().any(|row| matches!(row.condition, Condition::Down { .. }));
+    Ok(match (overview.journal.broken.is_some(), down && control.config.environment == Some(Environment::Production)) {
+        (true, _) => 6,
+        (_, true) => 5,
+        _ => 0,
+    })
+}
+
+fn overview(control: &Control, now: Timestamp) -> Overview {
+    let seen = ask_all(&control.mounts);
+    let backends = control.mounts.iter().zip(&seen).map(|(mount, seen)| seen.row(mount)).collect();
+    let listings: Vec<LayerListing> = seen.into_iter().map(|seen| seen.listing).collect();
+    let secrets = secret_rows(&listings, &control.state(), &control.config, now);
+    Overview { backends, secrets, journal: journal(control) }
+}
+
+/// The journal, verified from its first line.
+fn journal(control: &Control) -> JournalRow {
+    let folder = state_folder(&control.surroundings, control.config.environment).join("journal");
+    let seq = control.journal.head().seq;
+    match verify_all(&folder, &mut |_| ControlFlow::Continue(())) {
+        Ok(report) if report.is_sound() => {
+            JournalRow { seq: seq.max(report.head.seq), verified: report.head.seq, broken: None }
+        }
+        Ok(report) => JournalRow {
+            seq,
+            verified: 0,
+            broken: Some(report.findings.first().map_or_else(|| "broken".into(), ToString::to_string)),
+        },
+        Err(error) => JournalRow { seq, verified: 0, broken: Some(error.to_string()) },
+    }
+}
+
+fn data(control: &Control, overview: &Overview, now: Timestamp) -> serde_json::Value {
+    json!({
+        "environment": control.config.environment.map(Environment::name),
+        "host": control.surroundings.host,
+        "who": { "person": control.who.person.as_str(), "role": control.who.role },
+        "look_only": control.look_only(),
+        "backends": overview.backends.iter().map(rows::backend).collect::<Vec<_>>(),
+        "secrets": overview.secrets.iter().map(|row| rows::secret(row, now)).collect::<Vec<_>>(),
+        "journal": rows::journal(&overview.journal),
+    })
+}
+
+fn up(overview: &Overview) -> usize {
+    overview.backends.iter().filter(|row| matches!(row.condition, Condition::Ok | Condition::Warning)).count()
+}
+
+fn short(control: &Control, overview: &Overview) -> String {
+    let waiting = overview.secrets.iter().filter(|row| row.state < SecretState::NoAgeKnown).count();
+    let journal = match &overview.journal.broken {
+        None => format!("journal ok #{}", overview.journal.seq),
+        Some(_) => "JOURNAL BROKEN".into(),
+    };
+    format!(
+        "{}  {}  backends {}/{}  secrets {}, {waiting} want attention  {journal}",
+        control.config.environment.map_or("no environment", Environment::title),
+        control.who,
+        up(overview),
+        overview.backends.len(),
+        overview.secrets.len(),
+    )
+}
+
+fn text(control: &Control, overview: &Overview, now: Timestamp) {
+    output::text(&short(control, overview));
+    output::text("\nBACKENDS");
+    let mut cells = Vec::new();
+    for row in &overview.backends {
+        let took = row.latency_us.map_or_else(|| "-".into(), |us| format!("{:.1} ms", us as f64 / 1000.0));
+        cells.push(vec![
+            row.name.clone(),
+            row.condition.word().to_owned(),
+            took,
+            row.isolation.clone(),
+            row.summary.clone(),
+        ]);
+    }
+    output::text(&output::table(&cells));
+    for row in &overview.backends {
+        if let Some((what, next)) = &row.error {
+            output::text(&format!("! {}: {what}\n  next: {next}", row.name));
+        }
+        row.warnings.iter().for_each(|warning| output::text(&format!("! {}: {warning}", row.name)));
+    }
+    output::text("\nSECRETS");
+    if overview.secrets.is_empty() {
+        output::text("none yet. Store one with 'quarterdeck secrets set NAME'");
+    } else {
+        let rows = overview.secrets.iter().map(|row| rows::secret_cells(row, now));
+        output::text(&output::table(&std::iter::once(rows::secret_header()).chain(rows).collect::<Vec<_>>()));
+    }
+    if let Some(broken) = &overview.journal.broken {
+        output::text(&format!(
+            "\nJOURNAL BROKEN: {broken}\n  next: run 'quarterdeck audit verify' and keep the folder as it is"
+        ));
+    }
+}
