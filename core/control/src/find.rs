@@ -1,8 +1,8 @@
 //! Which layer holds a name. Refuses to fall through: in Production a layer that can't be asked is the answer.
 
+use crate::config::nearest;
 use crate::failure::Failure;
 use crate::observe::list_all;
-use crate::config::nearest;
 use crate::serve::Control;
 use quarterdeck_contract::{Capability, ErrorKind, Inspection, SecretName};
 use quarterdeck_domain::environment::Environment;
@@ -52,7 +52,11 @@ impl Control {
     }
 
     /// Where a new secret goes: the layer that holds it if it can be written, else the highest that can.
-    pub fn place_for(&self, name: &str, layer: Option<&str>) -> Result<(Target, Option<Inspection>, Vec<String>), Failure> {
+    pub fn place_for(
+        &self,
+        name: &str,
+        layer: Option<&str>,
+    ) -> Result<(Target, Option<Inspection>, Vec<String>), Failure> {
         let wanted = |mount: &&crate::mount::Mount| layer.is_none_or(|wanted| mount.layer == wanted);
         let mut above = Vec::new();
         let mut refused = None;

@@ -36,11 +36,7 @@ impl Observation {
     /// Nothing asked yet.
     pub fn new(mount: &Mount) -> Self {
         Self {
-            listing: LayerListing {
-                layer: mount.layer.clone(),
-                kind: mount.kind.clone(),
-                ..LayerListing::default()
-            },
+            listing: LayerListing { layer: mount.layer.clone(), kind: mount.kind.clone(), ..LayerListing::default() },
             health: None,
             down_since: None,
             answered_at: None,
