@@ -1,0 +1,388 @@
+//! Reads a line of any audit file, our own and other programs', into the four texts that the tail shows. Refuses a
+//! line's own word on its severity, and raw bytes: every text that leaves is redacted and sanitised.
+//!
+//! Known are S Q5.1 (ours and others'), S Q2.5 and the guide's schema; other JSON, and what is no JSON, is shown raw.
+
+use crate::audit::{AuditLine, Fields, Place};
+use crate::catalogue::EventKind;
+use crate::event::Status;
+use crate::severity::Severity;
+use crate::{redact, sanitise};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Columns of a short field, and of one that may say more.
+const SHORT: usize = 64;
+const LONG: usize = 240;
+/// What stands where a line tells nothing.
+const NOTHING: &str = "-";
+
+/// Reads one line, without its newline.
+pub fn read(source: Arc<str>, place: Place, raw: &[u8]) -> AuditLine {
+    let text = String::from_utf8_lossy(raw);
+    let parsed = serde_json::from_str::<Shape<'_>>(&text).ok().and_then(|shape| shape.told());
+    let told = parsed.unwrap_or_else(|| Told::raw(&text));
+    let severity = told.severity();
+    let outcome = told.outcome();
+    let clean = |text: &str, width| sanitise::line(&redact::text(&cut(text)), width).into_owned();
+    let fields = Fields {
+        actor: &clean(&told.actor, SHORT),
+        kind: &clean(&told.kind, SHORT),
+        resource: &clean(&told.resource, LONG),
+        outcome: &clean(&outcome, LONG),
+    };
+    AuditLine::new(source, told.at, severity, place, &fields)
+}
+
+/// A line that ended before its newline came, as when its file was cut.
+pub fn torn(source: Arc<str>, place: Place, raw: &[u8]) -> AuditLine {
+    let text = String::from_utf8_lossy(raw);
+    let shown = sanitise::line(&redact::text(&cut(&text)), LONG).into_owned();
+    let fields =
+        Fields { actor: NOTHING, kind: "TORN_LINE", resource: &shown, outcome: "its file was cut or replaced" };
+    AuditLine::new(source, None, Severity::Minor, place, &fields)
+}
+
+/// Enough of a text for any screen, so that a megabyte is not searched for secrets to show a line of it. A secret that
+/// begins before the cut is redacted by its beginning.
+fn cut(text: &str) -> Cow<'_, str> {
+    const ENOUGH: usize = 4_096;
+    match text.char_indices().nth(ENOUGH) {
+        Some((end, _)) if text.len() > ENOUGH => Cow::Borrowed(text.get(..end).unwrap_or(text)),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// What a line tells, before it is put in words.
+struct Told<'a> {
+    at: Option<Timestamp>,
+    actor: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    resource: Cow<'a, str>,
+    result: Option<Status>,
+    code: Option<Cow<'a, str>>,
+    duration_ms: Option<u64>,
+    verb: Cow<'a, str>,
+}
+
+/// Every top-level field that one of the schemas has, unparsed: the same name means another thing in another schema.
+#[derive(Deserialize)]
+struct Shape<'a> {
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    event_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    actor: Option<&'a RawValue>,
+    #[serde(borrow)]
+    action: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    success: Option<&'a RawValue>,
+    #[serde(borrow)]
+    details: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    failure_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    duration_ms: Option<&'a RawValue>,
+    #[serde(borrow)]
+    process_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    time: Option<&'a RawValue>,
+    #[serde(borrow, rename = "@timestamp")]
+    at_timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    ts: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ActorShape<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ActionShape<'a> {
+    #[serde(borrow)]
+    verb: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ResultShape<'a> {
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    duration_ms: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error_code: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct DetailsShape<'a> {
+    #[serde(borrow)]
+    secret_key: Option<&'a RawValue>,
+    #[serde(borrow)]
+    component: Option<&'a RawValue>,
+    #[serde(borrow)]
+    source: Option<&'a RawValue>,
+    #[serde(borrow)]
+    path: Option<&'a RawValue>,
+    #[serde(borrow)]
+    user: Option<&'a RawValue>,
+}
+
+impl<'a> Shape<'a> {
+    /// `None` where it is none of the schemas.
+    fn told(&self) -> Option<Told<'a>> {
+        let mut told = match (self.event_type, self.result) {
+            (Some(_), Some(result)) if is_object(result) => self.nested()?,
+            (Some(_), None) if self.success.is_some() => self.guides()?,
+            (None, Some(result)) if !is_object(result) && self.action.is_some() => self.trail()?,
+            _ => return None,
+        };
+        told.at = self.at();
+        Some(told)
+    }
+
+    /// S Q5.1.
+    fn nested(&self) -> Option<Told<'a>> {
+        let actor: Option<ActorShape<'a>> = self.actor.and_then(parse);
+        let action: Option<ActionShape<'a>> = self.action.and_then(parse);
+        let result: ResultShape<'a> = parse(self.result?)?;
+        Some(Told {
+            at: None,
+            actor: actor.and_then(|actor| actor.id).map_or(NOTHING.into(), scalar),
+            kind: capitals(scalar(self.event_type?)),
+            resource: action
+                .as_ref()
+                .and_then(|action| action.resource)
+                .map_or("".into(), |raw| without_scheme(scalar(raw))),
+            result: result.status.and_then(|raw| status(&scalar(raw))),
+            code: result.error_code.map(scalar),
+            duration_ms: result.duration_ms.and_then(|raw| raw.get().parse().ok()),
+            verb: action.and_then(|action| action.verb).map_or("".into(), scalar),
+        })
+    }
+
+    /// S Q2.5: `actor` is `role:name`, `action` a verb, `result` a word.
+    fn trail(&self) -> Option<Told<'a>> {
+        let actor = self.actor.map_or(NOTHING.into(), scalar);
+        let verb = scalar(self.action?);
+        Some(Told {
+            at: None,
+            actor: match actor.split_once(':') {
+                Some((_, name)) if !name.is_empty() => Cow::Owned(name.to_owned()),
+                _ => actor,
+            },
+            kind: capitals(Cow::Owned(format!("SECRET_{verb}"))),
+            resource: self.resource.map_or("".into(), |raw| without_scheme(scalar(raw))),
+            result: status(&scalar(self.result?)),
+            code: self.failure_reason.map(scalar),
+            duration_ms: self.duration_ms.and_then(|raw| raw.get().parse().ok()),
+            verb,
+        })
+    }
+
+    /// The guide's: flat, `success` is a boolean, what it was about stands in `details`.
+    fn guides(&self) -> Option<Told<'a>> {
+        let details: Option<DetailsShape<'a>> = self.details.and_then(parse);
+        let of = |pick: fn(&DetailsShape<'a>) -> Option<&'a RawValue>| details.as_ref().and_then(pick).map(scalar);
+        let what = of(|details| details.secret_key.or(details.path).or(details.component));
+        let resource = match (of(|details| details.source), what) {
+            (Some(source), Some(what)) => Cow::Owned(format!("{source}/{what}")),
+            (source, what) => what.or(source).unwrap_or_default(),
+        };
+        let process = || self.process_id.map_or(NOTHING.into(), |raw| Cow::Owned(format!("pid {}", scalar(raw))));
+        Some(Told {
+            at: None,
+            actor: of(|details| details.user).unwrap_or_else(process),
+            kind: capitals(scalar(self.event_type?)),
+            resource,
+            result: match self.success?.get() {
+                "true" => Some(Status::Success),
+                "false" => Some(Status::Failure),
+                _ => None,
+            },
+            code: self.error.map(scalar),
+            duration_ms: self.duration_ms.and_then(|raw| raw.get().parse().ok()),
+            verb: "".into(),
+        })
+    }
+
+    fn at(&self) -> Option<Timestamp> {
+        let given = scalar(self.timestamp.or(self.at_timestamp).or(self.time).or(self.ts)?);
+        // A time without a zone is UTC: the guide says so of its own.
+        given.parse().ok().or_else(|| {
+            given.parse::<jiff::civil::DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|at| at.timestamp())
+        })
+    }
+}
+
+impl<'a> Told<'a> {
+    /// A line of no known schema: its whole text stands as what it is about.
+    fn raw(text: &'a str) -> Self {
+        let shape = serde_json::from_str::<Shape<'_>>(text);
+        Self {
+            at: shape.as_ref().ok().and_then(Shape::at),
+            actor: NOTHING.into(),
+            kind: if shape.is_ok() { "JSON".into() } else { "TEXT".into() },
+            resource: text.into(),
+            result: None,
+            code: None,
+            duration_ms: None,
+            verb: "".into(),
+        }
+    }
+
+    fn severity(&self) -> Severity {
+        let status = if self.is_denied() { Some(Status::Denied) } else { self.result };
+        if let (Some(kind), Some(status)) = (EventKind::by_name(&self.kind), status) {
+            return kind.severity(status);
+        }
+        severity(&self.kind, &self.verb, status)
+    }
+
+    fn is_denied(&self) -> bool {
+        let names = ["PERMISSION_DENIED", "ACCESS_DENIED", "FORBIDDEN", "UNAUTHORIZED"];
+        let coded = self.code.as_ref().is_some_and(|code| names.iter().any(|name| code.starts_with(name)));
+        self.result == Some(Status::Denied) || (self.result == Some(Status::Failure) && coded)
+    }
+
+    /// `ok 38 ms`, `DENIED PERMISSION_DENIED`, `rejected INVALID_CREDENTIALS`.
+    fn outcome(&self) -> String {
+        let word = match self.result {
+            None => return String::new(),
+            Some(Status::Success) => "ok",
+            Some(Status::Pending) => "pending",
+            Some(Status::Unknown) => "UNKNOWN",
+            Some(_) if self.is_denied() => "DENIED",
+            Some(_) if is_login(&self.kind) => "rejected",
+            Some(_) => "FAILED",
+        };
+        let mut text = word.to_owned();
+        if let Some(code) = &self.code {
+            text.push(' ');
+            text.push_str(code);
+        }
+        if let Some(ms) = self.duration_ms {
+            text.push_str(&if ms < 1_000 {
+                format!(" {ms} ms")
+            } else {
+                format!(" {}.{} s", ms / 1_000, ms % 1_000 / 100)
+            });
+        }
+        text
+    }
+}
+
+/// The severity of other programs' events: S Q1.5 and Q5.3 by type and result. A failure is worth a look, a denial a
+/// question; what the table doesn't name and what went well is routine.
+pub fn severity(kind: &str, verb: &str, result: Option<Status>) -> Severity {
+    const CRITICAL: [&str; 5] = [
+        "KILL_SWITCH_ACTIVATED",
+        "API_KEY_COMPROMISED",
+        "UNAUTHORIZED_ACCESS",
+        "INTRUSION_DETECTED",
+        "KILL_SWITCH_BYPASS",
+    ];
+    const MAJOR: [&str; 7] = [
+        "PACING_VIOLATION",
+        "IAM_POLICY_CHANGED",
+        "PERMISSION_DENIED",
+        "INCIDENT_CREATED",
+        "SECRET_ANOMALY",
+        "BACKEND_SEALED",
+        "SECRET_REVOKE",
+    ];
+    const MINOR: [&str; 12] = [
+        "SECRET_ROTATE",
+        "SECRET_WRITE",
+        "SECRET_DELETE",
+        "COMPLIANCE_AUDIT",
+        "LOGIN_FAILED",
+        "AUTH_FAILURE",
+        "IAM_ROLE_CREATED",
+        "CODE_CHANGE_DEPLOYED",
+        "DATA_EXPORT",
+        "CONFIG_WRITE",
+        "CONFIG_CHANGE",
+        "VALIDATION_FAILURE",
+    ];
+    let by_type = if CRITICAL.contains(&kind) || (kind == "KILL_SWITCH" && verb == "ACTIVATE") {
+        Severity::Critical
+    } else if MAJOR.contains(&kind) || kind == "KILL_SWITCH" {
+        Severity::Major
+    } else if MINOR.contains(&kind) {
+        Severity::Minor
+    } else {
+        Severity::Info
+    };
+    let by_result = match result {
+        Some(Status::Denied) => Severity::Major,
+        Some(Status::Failure | Status::Unknown) => Severity::Minor,
+        Some(Status::Success | Status::Pending) | None => Severity::Info,
+    };
+    by_type.max(by_result)
+}
+
+fn is_login(kind: &str) -> bool {
+    matches!(kind, "LOGIN" | "LOGIN_FAILED" | "AUTH_FAILURE")
+}
+
+fn status(word: &str) -> Option<Status> {
+    [
+        ("SUCCESS", Status::Success),
+        ("FAILURE", Status::Failure),
+        ("FAILED", Status::Failure),
+        ("ERROR", Status::Failure),
+        ("DENIED", Status::Denied),
+        ("PENDING", Status::Pending),
+        ("UNKNOWN", Status::Unknown),
+    ]
+    .into_iter()
+    .find_map(|(name, status)| name.eq_ignore_ascii_case(word).then_some(status))
+}
+
+fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+fn is_object(raw: &RawValue) -> bool {
+    raw.get().starts_with('{')
+}
+
+/// A text without its quotes and escapes; anything else as it stands.
+fn scalar(raw: &RawValue) -> Cow<'_, str> {
+    let text = raw.get();
+    match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(plain) if !plain.contains('\\') => Cow::Borrowed(plain),
+        Some(_) => serde_json::from_str::<String>(text).map_or(Cow::Borrowed(text), Cow::Owned),
+        None => Cow::Borrowed(text),
+    }
+}
+
+fn capitals(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_lowercase()) { Cow::Owned(text.to_ascii_uppercase()) } else { text }
+}
+
+/// `secret://prod/x` is shown as `prod/x`; a web address keeps its scheme.
+fn without_scheme(resource: Cow<'_, str>) -> Cow<'_, str> {
+    match resource.split_once("://") {
+        Some((scheme, rest)) if !scheme.starts_with("http") && !rest.is_empty() => Cow::Owned(rest.to_owned()),
+        _ => resource,
+    }
+}
+
+#[cfg(test)]
+#[path = "foreign_tests.rs"]
+mod tests;
