@@ -118,7 +118,7 @@ macro_rules! table {
 }
 
 table! {
-    KillSwitch "kill-switch" "^X" ANY free "kill-switch" "the kill-switch, from anywhere; nothing else is ever on this key";
+    KillSwitch "kill-switch" "^X" ANY free "kill-switch" "the kill-switch, from anywhere";
     Overview "overview" "1" ANY free "overview" "the overview";
     Secrets "secrets" "2" ANY free "secrets" "the secrets, each with where it comes from";
     Audit "audit" "3" ANY free "audit" "the audit, as it is written";
@@ -131,28 +131,28 @@ table! {
     HalfUp "half-up" "^U PgUp" ANY free "page up" "half a page up";
     First "first" "g Home" ANY free "first" "to the first";
     Last "last" "G End" LISTS free "last" "to the last";
-    Follow "follow" "G End" AUDIT free "follow" "to the newest line, and stay there";
+    Follow "follow" "G End" AUDIT free "follow" "the newest line, and stay there";
     Open "open" "Enter l Right" ANY free "detail" "what is selected, in detail";
     Fold "fold" "h Left" ANY free "close" "close the detail";
     Find "find" "/" ANY free "find" "find in the audit; filter in a list";
     NextHit "next-hit" "n" AUDIT free "next" "the next hit";
     PreviousHit "previous-hit" "N" AUDIT free "previous" "the hit before";
-    OnlyHits "only-hits" "Tab" AUDIT free "all lines" "show only the hits, or all lines with the hits marked";
+    OnlyHits "only-hits" "Tab" AUDIT free "all lines" "only the hits, or all lines";
     NextCritical "next-critical" "e" AUDIT free "next CRITICAL" "the next CRITICAL line";
     PreviousCritical "previous-critical" "E" AUDIT free "CRITICAL before" "the CRITICAL line before";
     NextMajor "next-major" "w" AUDIT free "next MAJOR" "the next MAJOR line";
     PreviousMajor "previous-major" "W" AUDIT free "MAJOR before" "the MAJOR line before";
-    Pause "pause" "=" TAIL free "pause" "hold the audit still, or let it go on; nothing is lost";
-    Reveal "reveal" "v" NAMES guarded "reveal" "show the value for 10 s; it is recorded, and your role must allow it";
+    Pause "pause" "=" TAIL free "pause" "hold the tail still; nothing is lost";
+    Reveal "reveal" "v" NAMES guarded "reveal" "show the value, 10 s";
     Copy "copy" "y" ANY free "copy" "copy the name, or the line; never a value";
-    CopyValue "copy-value" "Y" NAMES guarded "copy value" "copy the value that stands revealed";
-    ReadAgain "read-again" "r" ANY free "read again" "ask the backends again; on the backends screen the selected one";
-    Unlock "unlock" "u" ANY free "unlock" "act for 10 minutes, where the session is look only; again: look only";
+    CopyValue "copy-value" "Y" NAMES guarded "copy value" "copy a revealed value";
+    ReadAgain "read-again" "r" ANY free "read again" "ask the backends again; on 6 the one";
+    Unlock "unlock" "u" ANY free "unlock" "act for 10 min; again: look only";
     Bell "bell" "b" ANY free "bell" "ring for a CRITICAL line, or never";
-    Mouse "mouse" "m" ANY free "mouse" "let the wheel and clicks through, or leave them to the terminal";
+    Mouse "mouse" "m" ANY free "mouse" "mouse reports on or off";
     Palette "palette" ":" ANY free "palette" "any of these by its name";
     Help "help" "? F1" ANY free "help" "this; type to filter";
-    Leave "leave" "q" ANY free "leave" "leave the pane; on the overview, leave the program";
+    Leave "leave" "q" ANY free "leave" "leave the pane; on 1 the program";
     Back "back" "Esc" ANY free "back" "back, and nothing else";
     Redraw "redraw" "^L" ANY free "redraw" "draw everything again";
     Suspend "suspend" "^Z" ANY free "suspend" "stop the program; fg brings it back";

@@ -1,5 +1,5 @@
-//! Prints a frame of the fixed day as plain text: `dump 80x24 [quiet|bad|demo|empty] [ascii|utf8] [KEYS…]`. Refuses
-//! real data: it is a way to look at the panes without a terminal.
+//! Prints a frame of the fixed day as plain text: `dump 80x24 [quiet|bad|demo|empty] [ascii|utf8|colour] [KEYS…]`.
+//! Refuses real data: it is a way to look at the panes without a terminal. A theme's name among the words chooses it.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -17,11 +17,23 @@ fn main() {
         "empty" => common::empty(Environment::Qa, size.0, size.1),
         _ => common::quiet(size.0, size.1),
     };
-    for keys in words.iter().skip(3) {
+    for keys in words.iter().skip(3).filter(|word| quarterdeck_panes::Theme::built_in(word).is_none()) {
         match keys.strip_prefix("text:") {
             Some(text) => common::type_text(&mut model, text),
             None => _ = common::press(&mut model, keys),
         }
     }
-    print!("{}", common::text(&model, word(2, "ascii") == "ascii"));
+    match word(2, "ascii") {
+        "colour" => print!("{}", common::coloured(&model, &theme())),
+        style => print!("{}", common::text(&model, style == "ascii")),
+    }
+}
+
+/// The theme named by the last word that names one.
+fn theme() -> quarterdeck_panes::Theme {
+    let mut names = std::env::args_os().filter_map(|word| word.into_string().ok());
+    names
+        .rfind(|name| quarterdeck_panes::Theme::built_in(name).is_some())
+        .and_then(|name| quarterdeck_panes::Theme::built_in(&name))
+        .unwrap_or_default()
 }

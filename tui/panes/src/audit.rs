@@ -61,7 +61,8 @@ fn state(model: &Model, whole: bool) -> String {
     let mut state = match (tail.is_held(), tail.is_following() || !whole) {
         (true, _) => format!("PAUSED, {newer} newer"),
         (false, true) => "following".to_owned(),
-        (false, false) => format!("{newer} newer below"),
+        (false, false) if newer == 0 => "not following".to_owned(),
+        (false, false) => format!("not following, {newer} newer"),
     };
     if let (Some(find), true) = (tail.find(), whole) {
         let (hits, place) = tail.hits();
@@ -176,15 +177,17 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
     let loud = item.severity >= Severity::Major;
     let field = |(start, width): (u16, u16)| first(from(line, start), width);
     let text = if loud { Role::Strong } else { Role::Text };
+    let muted = if item.selected { Role::Text } else { Role::Muted };
+    let severity_role = if item.severity == Severity::Info { muted } else { role(item.severity) };
     let [time, severity, actor, kind, resource, outcome] = columns.fields;
-    pen.put(field(time), &item.time, Role::Muted);
-    pen.put(field(severity), item.severity.word(), role(item.severity));
+    pen.put(field(time), &item.time, muted);
+    pen.put(field(severity), item.severity.word(), severity_role);
     pen.put(field(actor), &item.actor, text);
     pen.put(field(kind), &item.kind, text);
     pen.put(field(resource), &item.resource, Role::Text);
     let fine = item.outcome.starts_with("ok");
-    pen.put(field(outcome), &item.outcome, if fine { Role::Muted } else { text });
-    pen.put(field(columns.source), &item.source, Role::Muted);
+    pen.put(outcome_field(line, resource, outcome, item), &item.outcome, if fine { muted } else { text });
+    pen.put(field(columns.source), &item.source, muted);
     if item.hit {
         pen.tint(field(resource), Role::Hit);
     }
@@ -192,8 +195,15 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
         pen.tint(line, Role::Selected);
         // The mark takes the place of the column before the time where there is one, or of the gap behind it.
         let mark = if time.0 > 0 { first(line, 1) } else { first(from(line, 8), 1) };
-        pen.put(mark, if time.0 > 0 { ">" } else { "<" }, Role::Selected);
+        pen.put(mark, ">", Role::Selected);
     }
+}
+
+/// The outcome's column; a long outcome also takes what a short resource leaves of its own.
+fn outcome_field(line: Rect, resource: (u16, u16), outcome: (u16, u16), item: &Row) -> Rect {
+    let free = resource.1.saturating_sub(columns(&item.resource));
+    let more = columns(&item.outcome).saturating_sub(outcome.1).min(free);
+    first(from(line, outcome.0 - more), outcome.1 + more)
 }
 
 /// `-- AUDIT following ----- 3/min [.-.:..-:.-] 10 min -- 24 h: 0 CRITICAL 1 MAJOR -`
@@ -224,8 +234,14 @@ fn draw_heading(view: &View, pen: &mut Pen<'_>, line: Rect) {
     let width = |pieces: &[(String, Role)]| pieces.iter().map(|(text, _)| columns(text)).sum::<u16>();
     let used = 5 + 4 + columns(&view.state);
     // From the right, as much as there is room for: the sources go first, then the rate.
-    while !pieces.is_empty() && width(&pieces) + used + 2 > line.width {
-        if pieces.len() > 5 { _ = pieces.pop() } else { _ = pieces.remove(0) }
+    let counted = if long { 7 } else { 5 };
+    while width(&pieces) + used + 2 > line.width {
+        match pieces.len() {
+            0 => break,
+            length if length > counted => _ = pieces.pop(),
+            length if length == counted => _ = pieces.drain(..2),
+            _ => pieces.clear(),
+        }
     }
     let start = line.width.saturating_sub(width(&pieces) + 1);
     let mut field = from(line, start);

@@ -101,7 +101,9 @@ pub(crate) fn draw_box(pen: &mut Pen<'_>, area: Rect, title: &str, width: u16, h
     let x = area.x + (area.width - width) / 2;
     let y = area.y + (area.height - height) / 3;
     let outer = Rect { x, y, width, height };
-    pen.clear(outer);
+    // A column of nothing on both sides keeps the box apart from what it lies on.
+    let margin = Rect { x: x.saturating_sub(1).max(area.x), width: width + 2, ..outer };
+    pen.clear(margin.intersection(area));
     let (corners, side) = if pen.ascii {
         (['+', '+', '+', '+'], '|')
     } else {

@@ -92,7 +92,7 @@ fn overview_narrow(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Posit
     let tiles_rows = if room >= 16 + tiles_rows.min(5) - 2 { tiles_rows.min(6) } else { 0 };
     let room = room - tiles_rows;
     // The audit keeps a third and four rows at least; the secrets take what they need of the rest.
-    let secrets_rows = table.height().min(room - (room / 3).max(room.min(5)));
+    let secrets_rows = table.height().min(room - (room * 9 / 20).max((room / 2).min(5)));
     let mut at = 0;
     let mut part = |rows: u16| {
         let area = first_rows(below(body, at), rows);

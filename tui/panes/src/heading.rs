@@ -18,7 +18,8 @@ pub(crate) enum Label<'a> {
 pub(crate) fn heading(pen: &mut Pen<'_>, row: Rect, name: &str, rest: &str, labels: &[Label<'_>]) {
     pen.fill(row, pen.glyphs().rule, Role::Rule);
     let mut used = 3;
-    used += pen.put(first(from(row, 2), row.width.saturating_sub(4)), &format!(" {name} "), Role::Heading) - 1;
+    used += pen.put(first(from(row, 2), row.width.saturating_sub(4)), &format!(" {name} "), Role::Heading);
+    used = used.saturating_sub(1);
     if !rest.is_empty() {
         used += pen.put(first(from(row, used), row.width.saturating_sub(used + 2)), &format!("{rest} "), Role::Label);
     }

@@ -39,8 +39,10 @@ fn places(scope: quarterdeck_app::Scope, guarded: bool) -> String {
     ];
     let names: Vec<&str> = screens.iter().filter(|(screen, _)| scope.holds(*screen)).map(|(_, name)| *name).collect();
     let place = if names.len() == screens.len() { String::new() } else { format!(" ({})", names.join(", ")) };
-    let guard = if guarded { "; never while look only" } else { "" };
-    format!("{place}{guard}")
+    if guarded {
+        return " (unlocked only)".to_owned();
+    }
+    place
 }
 
 /// Draws it over the whole body. Gives the cursor's place in its field.
@@ -54,12 +56,12 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, area: Rect) -> Option<Positio
     let before: String = view.filter.chars().take(view.at).collect();
     let cursor = Position::new(field.x + (used + columns(&before)).min(field.width.saturating_sub(1)), field.y);
     let body = below(area, 2);
-    let name = if area.width >= 70 { 19 } else { 0 };
+    let name = if area.width >= 70 { 18 } else { 0 };
     for (index, (keys, word, help)) in view.rows.iter().take(usize::from(body.height)).enumerate() {
         let line = row(body, index as u16);
-        pen.put_right(first(from(line, 2), 9), keys, Role::Key);
-        pen.put(first(from(line, 13), name), word, Role::Heading);
-        pen.put(from(line, 13 + name), help, Role::Text);
+        pen.put_right(first(from(line, 1), 13), keys, Role::Key);
+        pen.put(first(from(line, 16), name), word, Role::Heading);
+        pen.put(from(line, 16 + name), help, Role::Text);
     }
     if view.rows.is_empty() {
         pen.put(from(row(body, 0), 2), "No key with that. Backspace takes a letter back.", Role::Muted);

@@ -5,7 +5,7 @@ use crate::theme::{Role, Theme};
 use quarterdeck_domain::sanitise;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use std::borrow::Cow;
 
 /// A pen over one buffer, with a theme.
@@ -73,10 +73,17 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Lays a role's look over what is written.
+    /// Lays a role's look over what is written. What has a background of its own keeps it.
     pub(crate) fn tint(&mut self, field: Rect, role: Role) {
         let style = self.theme.style(role);
-        self.buffer.set_style(field.intersection(self.buffer.area), style);
+        for position in field.intersection(self.buffer.area).positions() {
+            if let Some(cell) = self.buffer.cell_mut(position)
+                && cell.bg == Color::Reset
+                && !cell.modifier.contains(Modifier::REVERSED)
+            {
+                cell.set_style(style);
+            }
+        }
     }
 
     /// Empties a field.

@@ -8,7 +8,10 @@ use crate::words;
 use quarterdeck_app::{Action, Model, Reveal, SecretId};
 use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::rotation::{Age, SecretState};
+use quarterdeck_domain::sanitise;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthChar;
+use zeroize::Zeroizing;
 
 /// A masked value: always as long, so that it tells nothing.
 const MASK: &str = "************";
@@ -143,37 +146,38 @@ pub(crate) fn draw(view: Option<&View>, pen: &mut Pen<'_>, area: Rect) {
 /// Draws a value over as many rows as it needs, at most half of the pane. Gives the rows it took.
 fn draw_value(pen: &mut Pen<'_>, body: Rect, line: Rect, value: &str, left: &str) -> u16 {
     let width = usize::from(line.width).max(1);
-    let most = (body.height / 2).max(1);
-    let mut rows = 0;
-    'value: for text in value.split('\n') {
-        let shown = escaped(text, pen.ascii);
-        let cells: Vec<char> = shown.chars().collect();
-        for piece in cells.chunks(width) {
-            if rows >= most {
-                break 'value;
-            }
-            let piece = zeroize::Zeroizing::new(piece.iter().collect::<String>());
-            pen.put(Rect { y: line.y + rows, ..line }, &piece, Role::Revealed);
-            rows += 1;
-        }
+    let most = usize::from((body.height / 2).max(1));
+    let pieces: Vec<Zeroizing<String>> = value.split('\n').flat_map(|text| pieces(text, width, pen.ascii)).collect();
+    for (index, piece) in pieces.iter().take(most).enumerate() {
+        pen.put(Rect { y: line.y + index as u16, ..line }, piece, Role::Revealed);
     }
-    let length = value.chars().count();
-    let cut = if rows >= most && length > width * usize::from(most) { ", cut here" } else { "" };
-    let says = format!("{}{cut}; {left}", words::count(length, "character"));
+    let rows = pieces.len().min(most) as u16;
+    let cut = if pieces.len() > most { ", cut here" } else { "" };
+    let says = format!("{}{cut}; {left}", words::count(value.chars().count(), "character"));
     pen.put(Rect { y: line.y + rows, ..line }, &says, Role::Strong);
     rows + 1
 }
 
-/// What can't be shown as itself is shown as its number, so that nobody reads a password that isn't.
-fn escaped(text: &str, ascii: bool) -> zeroize::Zeroizing<String> {
-    let mut out = zeroize::Zeroizing::new(String::with_capacity(text.len() * 2));
+/// One line of a value in pieces of this width. What can't be shown as itself is shown as its number, so that nobody
+/// reads a password that isn't.
+fn pieces(text: &str, width: usize, ascii: bool) -> Vec<Zeroizing<String>> {
+    let mut pieces = vec![Zeroizing::new(String::with_capacity(width * 4))];
+    let mut used = 0;
     for c in text.chars() {
-        let narrow = quarterdeck_domain::sanitise::is_plain(c) && unicode_width::UnicodeWidthChar::width(c) == Some(1);
-        if (c.is_ascii() || !ascii) && narrow {
-            out.push(c);
-        } else {
-            out.push_str(&c.escape_unicode().to_string());
+        let narrow = sanitise::is_plain(c) && UnicodeWidthChar::width(c) == Some(1);
+        let plain = narrow && (c.is_ascii() || !ascii);
+        let wide = if plain { 1 } else { c.escape_unicode().len() };
+        if used > 0 && used + wide > width {
+            pieces.push(Zeroizing::new(String::with_capacity(width * 4)));
+            used = 0;
         }
+        let Some(piece) = pieces.last_mut() else { break };
+        if plain {
+            piece.push(c)
+        } else {
+            piece.extend(c.escape_unicode())
+        }
+        used += wide;
     }
-    out
+    pieces
 }

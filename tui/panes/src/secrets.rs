@@ -102,22 +102,26 @@ fn row_of(model: &Model, row: &SecretRow, selected: Option<&SecretId>) -> Row {
 }
 
 fn state(model: &Model, row: &SecretRow) -> String {
-    let mut state = match (row.state, row.age) {
+    let mut parts = match (row.state, row.age) {
         (SecretState::NoAgeKnown, Age::AtLeastSince(_)) => {
-            let age = row.age.at(model.now).unwrap_or_default();
-            format!("at least {}", words::age(age))
+            let days = row.age.at(model.now).unwrap_or_default().as_secs() / 86_400;
+            vec![format!("over {days} d")]
         }
-        (SecretState::NoAgeKnown, _) if row.layer == "env" => "set outside".to_owned(),
-        (SecretState::NoAgeKnown, _) => "-".to_owned(),
-        (state, _) => state.words().to_owned(),
+        (SecretState::NoAgeKnown, _) if row.layer == "env" => vec!["set outside".to_owned()],
+        (SecretState::NoAgeKnown, _) => Vec::new(),
+        (state, _) => vec![state.words().to_owned()],
     };
+    // What is wrong stands alone; the detail tells the rest.
+    if role(row.state) == Role::Danger {
+        return parts.concat();
+    }
     if !row.shadows.is_empty() {
-        state.push_str(&format!(", shadows {}", row.shadows.len()));
+        parts.push(format!("shadows {}", row.shadows.len()));
     }
     if !row.warnings.is_empty() {
-        state.push_str(", !");
+        parts.push("warning".to_owned());
     }
-    state
+    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }
 
 /// How a state looks.
@@ -246,20 +250,22 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
     let field = |(start, width): (u16, u16)| first(from(line, start), width);
     let name_role = if item.selected { Role::Strong } else { Role::Text };
     pen.put(field(columns.name), &item.name, name_role);
-    pen.put(field(columns.backend), &item.backend, Role::Muted);
-    pen.put(field(columns.version), &item.version, Role::Muted);
+    let muted = if item.selected { Role::Text } else { Role::Muted };
+    let state_role = if item.role == Role::Muted { muted } else { item.role };
+    pen.put(field(columns.backend), &item.backend, muted);
+    pen.put(field(columns.version), &item.version, muted);
     if columns.gauge.1 > 0 {
         match item.fill {
             Some(fill) => {
                 let bar = if matches!(item.role, Role::Ok | Role::Muted) { Role::Gauge } else { item.role };
                 gauge(pen, field(columns.gauge), fill, bar);
             }
-            None => _ = pen.put(from(field(columns.gauge), 1), "no age known", Role::Muted),
+            None => _ = pen.put(from(field(columns.gauge), 1), "no age known", muted),
         }
     }
-    let due_role = if item.role == Role::Ok { Role::Text } else { item.role };
+    let due_role = if item.role == Role::Ok { Role::Text } else { state_role };
     pen.put_right(field(columns.due), &item.due, due_role);
-    pen.put(field(columns.state), &item.state, item.role);
+    pen.put(field(columns.state), &item.state, state_role);
     pen.put(field(columns.written), &item.written_by, Role::Text);
     pen.put_right(field(columns.read), &item.last_read, Role::Text);
     if item.selected {

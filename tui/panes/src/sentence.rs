@@ -14,6 +14,7 @@ use ratatui::layout::Rect;
 pub(crate) struct View {
     loud: bool,
     what: String,
+    why: String,
     next: String,
 }
 
@@ -23,10 +24,11 @@ impl View {
         let worries = worries(model);
         if let Some(worst) = worries.first() {
             let more = worries.len() - 1;
-            let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
-            return Self { loud: true, what: worst.what.clone(), next: format!("{}{more}", worst.next) };
+            let more = if more == 0 { String::new() } else { format!(" And {more} more.") };
+            let next = format!("{}.{more}", worst.next);
+            return Self { loud: true, what: worst.what.clone(), why: worst.why.clone(), next };
         }
-        Self { loud: false, what: quiet(model), next: String::new() }
+        Self { loud: false, what: quiet(model), why: String::new(), next: String::new() }
     }
 }
 
@@ -48,13 +50,10 @@ fn quiet(model: &Model) -> String {
         Some(at) => format!("Quiet for {}.", words::age(model.now.duration_since(at))),
         None => "Quiet.".to_owned(),
     };
-    let next = model
-        .secrets
-        .rows
-        .iter()
-        .filter_map(|row| Some((row.due_at?, &row.name)))
-        .min()
-        .map(|(at, name)| format!(" Next: {name}, due in {}.", words::left(at.duration_since(model.now))));
+    let next = model.secrets.rows.iter().filter_map(|row| Some((row.due_at?, &row.name))).min().map(|(at, name)| {
+        let last = name.rsplit('/').next().unwrap_or(name);
+        format!(" Next: {last}, due in {}.", words::left(at.duration_since(model.now)))
+    });
     format!("{quiet} Nothing waits for you.{}", next.unwrap_or_default())
 }
 
@@ -64,12 +63,10 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, row: Rect) {
         pen.put(from(row, 1), &view.what, Role::Muted);
         return;
     }
-    let mut used = pen.put(row, "!", Role::Danger);
-    // What to do is worth more than the end of a long reason.
-    let next = format!(". {}.", view.next);
-    let room = row.width.saturating_sub(columns(&next) + 2).max(row.width / 2);
-    used += 1;
-    let field = crate::pen::first(from(row, used), room);
-    used += pen.put(field, &view.what, Role::Danger);
-    pen.put(from(row, used), &next, Role::Text);
+    // What to do is worth more than why: the reason goes first where there is no room for both.
+    let next = format!(". {}", view.next);
+    let why = if view.why.is_empty() { String::new() } else { format!(": {}", view.why) };
+    let whole = columns(&view.what) + columns(&why) + columns(&next) + 2;
+    let why = if whole <= row.width { why } else { String::new() };
+    pen.put_all(row, &[("! ", Role::Danger), (&view.what, Role::Danger), (&why, Role::Danger), (&next, Role::Strong)]);
 }

@@ -50,8 +50,7 @@ fn journal(model: &Model) -> (String, Role) {
 
 /// Draws the row. On a narrow screen the gaps shrink first, then the words in brackets go.
 pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, row: Rect) {
-    let alarms = view.alarms.join("   ");
-    let all = |gap: &'static str, brackets: &'static str| -> Vec<(String, Role)> {
+    let all = |gap: &'static str, brackets: &'static str, with_journal: bool| -> Vec<(String, Role)> {
         let backends_role = if view.all_up { Role::Ok } else { Role::Text };
         let mut pieces = vec![
             (" TRADING ".to_owned(), Role::Label),
@@ -59,19 +58,44 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, row: Rect) {
             (brackets.to_owned(), Role::Muted),
             (format!("{gap}backends "), Role::Label),
             (view.backends.clone(), backends_role),
-            (format!("{gap}journal "), Role::Label),
-            view.journal.clone(),
         ];
-        if !alarms.is_empty() {
-            pieces.push((format!("{gap}! {alarms}"), Role::Danger));
+        if with_journal {
+            pieces.push((format!("{gap}journal "), Role::Label));
+            pieces.push(view.journal.clone());
         }
         pieces
     };
     let width = |pieces: &[(String, Role)]| pieces.iter().map(|(text, _)| columns(text)).sum::<u16>();
-    let tries = [all("     ", view.trading.1), all("   ", view.trading.1), all("   ", ""), all("  ", "")];
-    let fits = tries.iter().find(|pieces| width(pieces) <= row.width).unwrap_or(&tries[3]);
+    // What is wrong keeps room for its first word in capitals and a count of the rest.
+    let alarm = view.alarms.first().map_or(0, |first| columns(first) + 5 + if view.alarms.len() > 1 { 4 } else { 0 });
+    let words = view.trading.1;
+    let tries = [
+        all("     ", words, true),
+        all("   ", words, true),
+        all("   ", "", true),
+        all("  ", "", true),
+        all("  ", "", false),
+    ];
+    let fits = tries.iter().find(|pieces| width(pieces) + alarm <= row.width).unwrap_or(&tries[4]);
     let mut used = 0;
     for (text, role) in fits {
         used += pen.put(from(row, used), text, *role);
     }
+    if !view.alarms.is_empty() {
+        let text = alarms(&view.alarms, row.width.saturating_sub(used + 4));
+        pen.put(from(row, used), &format!("  ! {text}"), Role::Danger);
+    }
+}
+
+/// As many as there is room for, and how many more there are; the first one always.
+fn alarms(all: &[String], room: u16) -> String {
+    for count in (1..=all.len()).rev() {
+        let more = all.len() - count;
+        let more = if more == 0 { String::new() } else { format!("  +{more}") };
+        let text = all[..count].join("  ") + &more;
+        if count == 1 || columns(&text) <= room {
+            return text;
+        }
+    }
+    String::new()
 }

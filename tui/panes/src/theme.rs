@@ -290,6 +290,21 @@ mod tests {
         assert!(measured > 40, "{measured}");
     }
 
+    /// A selected row keeps the colours of what stands in it.
+    #[test]
+    fn what_stands_in_a_selected_row_has_it_too() {
+        let inside = [Role::Ok, Role::Danger, Role::DueSoon, Role::Gauge, Role::SeverityMajor, Role::SeverityMinor];
+        for (name, text) in BUILT_IN.iter().filter(|(name, _)| *name != "monochrome") {
+            let theme = Theme::parse(text, &|_| None).unwrap();
+            let bg = theme.style(Role::Selected).bg.unwrap_or_else(|| panic!("{name}: selected has no background"));
+            for role in inside {
+                let fg = theme.style(role).fg.unwrap_or_else(|| panic!("{name} {role:?} has no colour"));
+                let ratio = contrast(fg, bg).unwrap();
+                assert!(ratio >= 7.0, "{name} {role:?} on selected: {ratio:.2}");
+            }
+        }
+    }
+
     #[test]
     fn monochrome_has_no_colour_and_still_tells_what_matters() {
         let theme = Theme::built_in("monochrome").unwrap();

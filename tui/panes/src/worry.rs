@@ -11,8 +11,10 @@ use quarterdeck_domain::rotation::SecretState;
 pub struct Worry {
     /// For row 2, in capitals: `VAULT SEALED`.
     pub short: String,
-    /// A sentence's first half: `vault is SEALED for 2 min: 503`.
+    /// A sentence's first half: `vault SEALED for 2 min`.
     pub what: String,
+    /// Why, as far as it is known; may be empty: `503`.
+    pub why: String,
     /// What to do: `6 shows it`.
     pub next: String,
 }
@@ -46,7 +48,8 @@ fn silence(model: &Model) -> Option<Worry> {
     Some(Worry {
         short: format!("STALE {silent}"),
         what: format!("This screen has learnt nothing for {silent}"),
-        next: "what it shows is old; ^C and start again".into(),
+        why: String::new(),
+        next: "What it shows is old: ^C, and start again".into(),
     })
 }
 
@@ -54,8 +57,9 @@ fn journal(model: &Model) -> Option<Worry> {
     let broken = model.known.journal.as_ref()?.broken.as_ref()?;
     Some(Worry {
         short: "JOURNAL BROKEN".into(),
-        what: format!("JOURNAL BROKEN: {broken}"),
-        next: "quarterdeck audit verify".into(),
+        what: "JOURNAL BROKEN".into(),
+        why: broken.clone(),
+        next: "See it with 'quarterdeck audit verify'".into(),
     })
 }
 
@@ -64,18 +68,20 @@ fn backend(model: &Model, row: &BackendRow) -> Option<Worry> {
     if let Condition::Down { code, since } = &row.condition {
         let age = words::age(model.now.duration_since(*since));
         let (why, remedy) = row.error.clone().unwrap_or_else(|| (String::new(), String::new()));
-        let colon = if why.is_empty() { "" } else { ": " };
-        let next = if remedy.is_empty() { "6 shows it".into() } else { remedy };
+        let next = if remedy.is_empty() { "6 shows it".into() } else { sentence(&remedy) };
+        let code = code.to_uppercase();
         return Some(Worry {
-            short: format!("{name} {}", code.to_uppercase()),
-            what: format!("{} {} for {age}{colon}{why}", row.name, code.to_uppercase()),
+            short: format!("{name} {code}"),
+            what: format!("{} {code} for {age}", row.name),
+            why,
             next,
         });
     }
     let age = words::age(stale_backend(model, row)?);
     Some(Worry {
         short: format!("{name} STALE {age}"),
-        what: format!("{} STALE: last answered {age} ago", row.name),
+        what: format!("{} STALE, last answered {age} ago", row.name),
+        why: String::new(),
         next: "r asks again".into(),
     })
 }
@@ -90,11 +96,12 @@ fn secrets(model: &Model) -> Option<Worry> {
         [] => return None,
     };
     let next = match worst {
-        SecretState::Due | SecretState::Overdue => "give it a new value with 'secrets set'",
+        SecretState::Due | SecretState::Overdue => "Give it a new value with 'secrets set'",
         SecretState::Unreadable => "6 shows its backend",
         _ => "2 shows it",
     };
-    Some(Worry { short: format!("{} {worst}", rows.len()), what, next: next.into() })
+    let short = format!("{} {worst}", words::count(rows.len(), "secret"));
+    Some(Worry { short, what, why: String::new(), next: next.into() })
 }
 
 fn source(model: &Model, row: &SourceRow) -> Option<Worry> {
@@ -102,16 +109,25 @@ fn source(model: &Model, row: &SourceRow) -> Option<Worry> {
         let age = words::age(age);
         return Some(Worry {
             short: format!("STALE {} {age}", row.name),
-            what: format!("{} STALE: nothing written for {age}", row.name),
-            next: "see that its program runs".into(),
+            what: format!("{} STALE, nothing written for {age}", row.name),
+            why: String::new(),
+            next: "See that its program runs".into(),
         });
     }
     let trouble = row.trouble.as_ref().filter(|trouble| !is_waiting(trouble))?;
     Some(Worry {
         short: format!("{} UNREADABLE", row.name.to_uppercase()),
-        what: format!("{}: {trouble}", row.name),
-        next: "see the file's owner and mode".into(),
+        what: format!("{} can't be followed", row.name),
+        why: trouble.clone(),
+        next: "See the file's owner and mode".into(),
     })
+}
+
+/// Begins with a capital and has no full stop at its end.
+fn sentence(text: &str) -> String {
+    let text = text.trim().trim_end_matches('.');
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// A file that some program will write later is no worry yet.

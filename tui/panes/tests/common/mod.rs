@@ -151,14 +151,13 @@ pub(crate) fn line(
 /// The mockup's lines, and as many before them as `before`.
 pub(crate) fn lines(before: usize) -> Vec<AuditLine> {
     use Severity::{Info, Major, Minor};
-    let mut lines: Vec<AuditLine> = (0..before)
-        .map(|i| {
-            let time = format!("12:{:02}:{:02}", i / 60 % 60, i % 60);
-            line(&time, Info, "alpha-us", "SECRET_READ", "prod/trader/ibkr-api-key", "ok 38 ms")
-        })
-        .collect();
+    let first = line("09:12:27", Major, "vault", "BACKEND_DOWN", "backend://vault", "503, last read 09:12:20Z");
+    let routine = (0..before).map(|i| {
+        let time = format!("12:{:02}:{:02}", i / 60 % 60, i % 60);
+        line(&time, Info, "alpha-us", "SECRET_READ", "prod/trader/ibkr-api-key", "ok 38 ms")
+    });
+    let mut lines: Vec<AuditLine> = [first].into_iter().chain(routine).collect();
     lines.extend([
-        line("09:12:27", Major, "vault", "BACKEND_DOWN", "backend://vault", "503, last good read 09:12:20Z"),
         line("13:58:40", Info, "alpha-us", "SECRET_READ", "prod/trader/ibkr-api-key", "ok 38 ms"),
         line("14:00:11", Info, "gamma-eu", "SECRET_READ", "prod/rds/password", "ok 41 ms"),
         line("14:01:02", Info, "alice", "LOGIN_SUCCESS", "session ..9f2c", "ok"),
@@ -273,4 +272,36 @@ pub(crate) fn row_text(buffer: &ratatui::buffer::Buffer, y: u16) -> String {
         text.push_str(cell.symbol());
     }
     text
+}
+
+/// The frame with its colours, for a terminal.
+pub(crate) fn coloured(model: &Model, theme: &quarterdeck_panes::Theme) -> String {
+    use ratatui::style::{Color, Modifier};
+    let area = ratatui::layout::Rect::new(0, 0, model.size.columns, model.size.rows);
+    let mut buffer = ratatui::buffer::Buffer::empty(area);
+    quarterdeck_panes::draw_frame(model, theme, quarterdeck_panes::Options::default(), area, &mut buffer);
+    let mut out = String::new();
+    for y in 0..area.height {
+        if y > 0 {
+            out.push_str("\r\n");
+        }
+        for x in 0..area.width {
+            let Some(cell) = buffer.cell((x, y)) else { continue };
+            out.push_str("\u{1b}[0");
+            if let Color::Rgb(red, green, blue) = cell.fg {
+                out.push_str(&format!(";38;2;{red};{green};{blue}"));
+            }
+            if let Color::Rgb(red, green, blue) = cell.bg {
+                out.push_str(&format!(";48;2;{red};{green};{blue}"));
+            }
+            for (modifier, code) in [(Modifier::BOLD, ";1"), (Modifier::REVERSED, ";7"), (Modifier::UNDERLINED, ";4")] {
+                if cell.modifier.contains(modifier) {
+                    out.push_str(code);
+                }
+            }
+            out.push('m');
+            out.push_str(cell.symbol());
+        }
+    }
+    out + "\u{1b}[0m"
 }

@@ -1,0 +1,168 @@
+//! Every screen of the fixed day at the sizes that matter, in ASCII and in UTF-8, held as text. Look at a change in
+//! them as at a change in a picture: with one's own eyes.
+
+mod common;
+
+use common::{bad, demo, empty, line, now, press, quiet, text, type_text};
+use quarterdeck_app::{Effect, Message, Model, News, Value, update};
+use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::severity::Severity;
+
+type Scene = fn(u16, u16) -> Model;
+
+const SCENES: &[(&str, Scene)] = &[
+    ("overview_quiet", quiet),
+    ("overview_bad", bad),
+    ("overview_demo", demo),
+    ("overview_starting", |columns, rows| empty(Environment::Qa, columns, rows)),
+    ("overview_no_secrets", no_secrets),
+    ("overview_silent", silent),
+    ("overview_unlocked", |columns, rows| after(quiet(columns, rows), "u Enter")),
+    ("secrets", |columns, rows| after(quiet(columns, rows), "2 j j")),
+    ("secrets_filtered", secrets_filtered),
+    ("secrets_revealed", secrets_revealed),
+    ("secrets_refused", secrets_refused),
+    ("audit", |columns, rows| after(bad(columns, rows), "3")),
+    ("audit_paused", audit_paused),
+    ("audit_finding", audit_finding),
+    ("audit_line", audit_line),
+    ("backends", |columns, rows| after(bad(columns, rows), "6 j")),
+    ("help", |columns, rows| after(quiet(columns, rows), "?")),
+    ("help_filtered", help_filtered),
+    ("palette", |columns, rows| after(quiet(columns, rows), ":")),
+    ("kill_switch", |columns, rows| after(quiet(columns, rows), "^X")),
+    ("unlock", |columns, rows| after(quiet(columns, rows), "u")),
+    ("leave", |columns, rows| after(demo(columns, rows), "q")),
+];
+
+const SIZES: [(u16, u16); 4] = [(80, 24), (160, 48), (40, 10), (30, 4)];
+
+fn after(mut model: Model, keys: &str) -> Model {
+    press(&mut model, keys);
+    model
+}
+
+fn no_secrets(columns: u16, rows: u16) -> Model {
+    let mut model = empty(Environment::Paper, columns, rows);
+    update(&mut model, News::Secrets(Vec::new()), now());
+    update(&mut model, News::Backends(Vec::new()), now());
+    model
+}
+
+fn silent(columns: u16, rows: u16) -> Model {
+    let mut model = quiet(columns, rows);
+    update(&mut model, News::Tick, common::at("2026-05-04T14:05:27Z"));
+    model
+}
+
+fn secrets_filtered(columns: u16, rows: u16) -> Model {
+    let mut model = after(quiet(columns, rows), "2 /");
+    type_text(&mut model, "prod/t");
+    model
+}
+
+fn secrets_revealed(columns: u16, rows: u16) -> Model {
+    let mut model = after(demo(columns, rows), "v");
+    let (name, layer) = ("prod/trader/ibkr-api-key".to_owned(), "aws".to_owned());
+    let value = Value::new("hunter2-caf\u{e9}\nsecond line\u{202e}".to_owned());
+    update(&mut model, News::Revealed { name, layer, value, until: jiff::Timestamp::MAX }, now());
+    model
+}
+
+fn secrets_refused(columns: u16, rows: u16) -> Model {
+    let mut model = after(demo(columns, rows), "v");
+    let message = Message {
+        what: "the role 'trader' may not read a cloud secret in DEMO".into(),
+        doing: "revealing prod/trader/ibkr-api-key".into(),
+        next: "ask a person with the role 'devops', or see who may with 'quarterdeck whoami'".into(),
+    };
+    update(&mut model, News::Refused(message), now());
+    model
+}
+
+fn audit_paused(columns: u16, rows: u16) -> Model {
+    let mut model = after(quiet(columns, rows), "3 =");
+    let new = line("14:03:26", Severity::Critical, "beta-us", "ORDER_SUBMIT", "order ****7731", "BYPASS");
+    update(&mut model, News::Lines(vec![new]), now());
+    model
+}
+
+fn audit_finding(columns: u16, rows: u16) -> Model {
+    let mut model = after(quiet(columns, rows), "/");
+    type_text(&mut model, "rds");
+    after(model, "Tab Enter N")
+}
+
+fn audit_line(columns: u16, rows: u16) -> Model {
+    let mut model = after(quiet(columns, rows), "3 k k");
+    let place = press(&mut model, "Enter").into_iter().find_map(|effect| match effect {
+        Effect::FetchLine { place, .. } => Some(place),
+        _ => None,
+    });
+    let lines = ["{", "  \"event\": \"COMPLIANCE_AUDIT\",", "  \"actor\": \"dan\"", "}"];
+    let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+    // Nothing is opened on a screen that is too small to act on.
+    if let Some(place) = place {
+        update(&mut model, News::LineDetail { place, lines }, now());
+    }
+    model
+}
+
+fn help_filtered(columns: u16, rows: u16) -> Model {
+    let mut model = after(quiet(columns, rows), "?");
+    type_text(&mut model, "reveal");
+    model
+}
+
+#[test]
+fn every_scene_looks_as_it_did() {
+    for (name, scene) in SCENES {
+        let mut page = String::new();
+        for (columns, rows) in SIZES {
+            for ascii in [true, false] {
+                let style = if ascii { "ASCII" } else { "UTF-8" };
+                let frame = text(&scene(columns, rows), ascii);
+                page.push_str(&format!("{columns}x{rows} {style}\n{frame}\n"));
+            }
+        }
+        insta::assert_snapshot!(*name, page);
+    }
+}
+
+#[test]
+fn in_ascii_nothing_is_above_0x7f_whatever_comes() {
+    for (name, scene) in SCENES {
+        let mut model = scene(100, 30);
+        let foreign =
+            line("14:03:26", Severity::Info, "ren\u{e9}", "K\u{ff}", "\u{65e5}\u{672c} \u{1f600}", "\u{2014}");
+        update(&mut model, News::Lines(vec![foreign]), now());
+        assert!(text(&model, true).is_ascii(), "{name}");
+    }
+}
+
+#[test]
+fn every_screen_and_dialog_names_its_environment_in_the_first_row() {
+    for (name, scene) in SCENES {
+        for (columns, rows) in [(80, 24), (160, 48), (40, 10), (32, 4), (20, 1)] {
+            let model = scene(columns, rows);
+            let title = model.setup.seat.environment.title();
+            let frame = text(&model, true);
+            assert!(frame.lines().next().unwrap_or_default().contains(title), "{name} {columns}x{rows}");
+        }
+    }
+}
+
+#[test]
+fn only_what_differs_is_a_clocks_digits_when_a_second_passes_on_a_quiet_day() {
+    let mut model = quiet(160, 48);
+    // The fixed day's ages are whole hours: a second later none of them is about to step.
+    update(&mut model, News::Alive, common::at("2026-05-04T14:03:28Z"));
+    let mut later = model.clone();
+    update(&mut later, News::Tick, common::at("2026-05-04T14:03:29Z"));
+    let (before, after) = (text(&model, false), text(&later, false));
+    let changed: Vec<usize> =
+        before.lines().zip(after.lines()).enumerate().filter(|(_, (a, b))| a != b).map(|(row, _)| row).collect();
+    // The audit's heading tells the age of each source, which steps under ten seconds.
+    let heading = before.lines().position(|row| row.contains("AUDIT")).expect("the tail has a heading");
+    assert!(changed.iter().all(|row| *row == 0 || *row == heading), "{changed:?}");
+}
