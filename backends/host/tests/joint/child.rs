@@ -102,6 +102,9 @@ fn it_is_hardened() {
     let limits = file("limits");
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"]);
+    // A ^C at the terminal is not for it.
+    let pid = rustix::process::Pid::from_raw(backend.status().pid.unwrap() as i32).unwrap();
+    assert_eq!(rustix::process::getpgid(Some(pid)).unwrap(), pid);
     // Undumpable: its files in /proc belong to root whoever runs it, and its memory can't be opened by the user.
     use std::os::unix::fs::MetadataExt;
     assert_eq!(fs::metadata(format!("/proc/{}/environ", backend.status().pid.unwrap())).unwrap().uid(), 0);
