@@ -19,14 +19,15 @@ pub struct Features {
 }
 
 impl Features {
-    /// Reads the environment through `variable`; `ascii` is the flag `--ascii`.
+    /// Reads the environment through `variable`; `ascii` is the flag `--ascii`, which a DEC terminal or a locale that
+    /// isn't UTF-8 implies.
     pub fn choose<'a>(colour_flag: Option<ColorFlag>, ascii: bool, variable: impl Fn(&str) -> Option<&'a str>) -> Self {
         let term = variable("TERM").unwrap_or_default();
         let vt = is_vt(term);
         let colours = ColorMode::choose(colour_flag, variable("NO_COLOR"), variable("TERM"), variable("COLORTERM"));
         Self {
             colours,
-            ascii: ascii || !locale_is_utf8(variable("LC_ALL"), variable("LC_CTYPE"), variable("LANG")),
+            ascii: ascii || vt || !locale_is_utf8(variable("LC_ALL"), variable("LC_CTYPE"), variable("LANG")),
             beyond_vt100: !vt,
             synchronised: !vt && term != "linux",
         }
@@ -51,7 +52,7 @@ mod tests {
     #[test]
     fn a_vt100_gets_only_what_a_vt100_had() {
         let vt100 = with(&[("TERM", "vt100"), ("LANG", "C.UTF-8")]);
-        let wanted = Features { colours: ColorMode::Mono, ascii: false, beyond_vt100: false, synchronised: false };
+        let wanted = Features { colours: ColorMode::Mono, ascii: true, beyond_vt100: false, synchronised: false };
         assert_eq!(vt100, wanted);
         assert_eq!(with(&[("TERM", "xterm-256color"), ("LANG", "C.UTF-8")]), Features::default());
         assert!(with(&[("TERM", "vte-256color")]).beyond_vt100);

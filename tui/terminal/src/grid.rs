@@ -146,7 +146,10 @@ impl Grid {
     }
 
     pub(crate) fn wipe(&mut self) {
-        self.glyphs.zeroize();
+        // The vector's own zeroize would also write over its spare room, byte by byte, which is wiped already and
+        // as large as the screen.
+        self.glyphs.as_mut_slice().zeroize();
+        self.glyphs.clear();
         (self.cols, self.rows) = (0, 0);
     }
 }
@@ -185,6 +188,9 @@ fn spell(cell: &Cell, ascii: bool) -> (char, [char; 2], bool) {
     // A terminal's 'hidden' can be copied with the mouse; hidden is hidden by not being sent.
     if cell.modifier.contains(Modifier::HIDDEN) {
         return (' ', Glyph::NO_MARKS, false);
+    }
+    if let [byte @ b' '..=b'~'] = cell.symbol().as_bytes() {
+        return (char::from(*byte), Glyph::NO_MARKS, false);
     }
     let mut chars = cell.symbol().chars();
     let first = match chars.next() {

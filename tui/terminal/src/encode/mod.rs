@@ -39,7 +39,7 @@ pub(crate) struct Encoder {
 impl Encoder {
     /// Starts on a terminal whose cursor is hidden and whose screen is anything.
     pub(crate) fn new(features: Features) -> Self {
-        let stylus = Stylus::new(0, 0, features.beyond_vt100);
+        let stylus = Stylus::new(0, features.beyond_vt100);
         Self { features, shown: Grid::default(), stylus, cursor: None, drafts: Default::default(), lost: true }
     }
 
@@ -85,7 +85,7 @@ impl Encoder {
 
     fn clear(&mut self, cols: u16, rows: u16, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\x1b[r\x1b[m\x1b[H\x1b[2J");
-        self.stylus = Stylus::new(cols, rows, self.features.beyond_vt100);
+        self.stylus = Stylus::new(cols, self.features.beyond_vt100);
         self.stylus.place = Place::At(0, 0);
         self.shown = Grid::blank(cols, rows);
         let room = usize::from(cols) * usize::from(rows) * MOST_BYTES;
@@ -122,7 +122,6 @@ impl Encoder {
         if !whole {
             out.extend(format!("\x1b[{};{}r", top + 1, bottom + 1).into_bytes());
             stylus.place = Place::Unknown; // home by the book, the region's first row in some
-            stylus.floor = bottom;
         }
         let (edge, step): (u16, &[u8]) = if by > 0 { (bottom, b"\n") } else { (top, b"\x1bM") };
         stylus.go(0, edge, out);
@@ -131,8 +130,7 @@ impl Encoder {
         mend(&mut stylus, &shown, wanted, top..bottom + 1, out);
         if !whole {
             out.extend_from_slice(b"\x1b[r");
-            stylus.place = Place::At(0, 0);
-            stylus.floor = wanted.rows - 1;
+            stylus.place = Place::Unknown; // home by the book, where it was in some
         }
         mend(&mut stylus, &shown, wanted, 0..top, out);
         mend(&mut stylus, &shown, wanted, bottom + 1..wanted.rows, out);

@@ -25,23 +25,13 @@ pub(crate) struct Stylus {
     pub(crate) saved: Option<((u16, u16), Pen)>,
     /// The pen of the first glyph written since this was cleared.
     pub(crate) first_pen: Option<Pen>,
-    /// The last row a line feed may reach without scrolling.
-    pub(crate) floor: u16,
     pub(crate) cols: u16,
     beyond_vt100: bool,
 }
 
 impl Stylus {
-    pub(crate) fn new(cols: u16, rows: u16, beyond_vt100: bool) -> Self {
-        Self {
-            place: Place::Unknown,
-            pen: Pen::default(),
-            saved: None,
-            first_pen: None,
-            floor: rows.saturating_sub(1),
-            cols,
-            beyond_vt100,
-        }
+    pub(crate) fn new(cols: u16, beyond_vt100: bool) -> Self {
+        Self { place: Place::Unknown, pen: Pen::default(), saved: None, first_pen: None, cols, beyond_vt100 }
     }
 
     /// Moves the cursor.
@@ -50,7 +40,8 @@ impl Stylus {
         self.place = Place::At(x, y);
     }
 
-    /// The shortest way from here to there.
+    /// The shortest way from here to there. A line feed scrolls nothing: the way ends inside the margins, if there
+    /// are any, and it begins there or at an address.
     pub(crate) fn route(&self, x: u16, y: u16) -> Vec<u8> {
         if self.place == Place::At(x, y) {
             return Vec::new();
@@ -65,7 +56,7 @@ impl Stylus {
             Place::At(_, row) | Place::Edge(row) => row,
             Place::Unknown => return best,
         };
-        let feeds = y.checked_sub(row).filter(|feeds| *feeds <= 6 && (*feeds == 0 || y <= self.floor));
+        let feeds = y.checked_sub(row).filter(|feeds| *feeds <= 6);
         let feeds = feeds.map(|feeds| vec![b'\n'; usize::from(feeds)]);
         if let Some(feeds) = &feeds {
             offer([b"\r", &feeds[..], &self.across(0, x)].concat());
@@ -76,7 +67,7 @@ impl Stylus {
                 offer([&feeds[..], &across].concat());
             }
             let upright = if y < row { csi(row - y, b'A') } else { csi(y - row, b'B') };
-            if y != row && y <= self.floor {
+            if y != row {
                 offer([&upright[..], &across].concat());
             }
         }
@@ -262,5 +253,90 @@ impl Sgr {
 
     fn end(self) -> Vec<u8> {
         [b"\x1b[", &self.0[..], b"m"].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::colour::Hue;
+
+    fn at(place: Place) -> Stylus {
+        Stylus { place, ..Stylus::new(80, true) }
+    }
+
+    fn way(from: Place, x: u16, y: u16) -> String {
+        String::from_utf8(at(from).route(x, y)).unwrap().replace('\x1b', "^")
+    }
+
+    #[test]
+    fn the_shortest_way_is_taken() {
+        let table = [
+            (Place::At(5, 5), (5, 5), ""),
+            (Place::At(5, 5), (4, 5), "\x08"),
+            (Place::At(5, 5), (6, 5), "^[C"),
+            (Place::At(5, 5), (9, 5), "^[4C"),
+            (Place::At(5, 5), (0, 5), "\r"),
+            (Place::At(5, 5), (0, 6), "\r\n"),
+            (Place::At(5, 5), (5, 7), "\n\n"),
+            (Place::At(5, 5), (5, 4), "^[A"),
+            (Place::At(70, 5), (30, 5), "^[40D"),
+            (Place::At(5, 5), (0, 0), "^[H"),
+            (Place::At(5, 5), (70, 0), "^[;71H"),
+            (Place::At(5, 20), (0, 3), "^[4H"),
+            (Place::Unknown, (5, 5), "^[6;6H"),
+        ];
+        for (from, (x, y), wanted) in table {
+            assert_eq!(way(from, x, y), wanted, "{from:?} to {x},{y}");
+        }
+    }
+
+    #[test]
+    fn after_the_last_column_only_a_return_or_an_address_is_sure() {
+        for x in 0..80 {
+            for y in 0..24 {
+                let way = way(Place::Edge(5), x, y);
+                assert!(way.starts_with('\r') || way.starts_with("^[") && way.ends_with('H'), "{way:?}");
+            }
+        }
+        let mut stylus = at(Place::At(79, 5));
+        stylus.write(Glyph { ch: 'x', ..Glyph::BLANK }, false, &mut Vec::new());
+        assert_eq!(stylus.place, Place::Edge(5));
+    }
+
+    #[test]
+    fn after_a_glyph_of_uncertain_width_the_place_is_unknown() {
+        for (ch, mark) in [('e', '\u{301}'), ('\u{1f980}', '\0')] {
+            let mut stylus = at(Place::At(5, 5));
+            stylus.write(Glyph { ch, marks: [mark, '\0'], ..Glyph::BLANK }, mark == '\0', &mut Vec::new());
+            assert_eq!(stylus.place, Place::Unknown);
+        }
+    }
+
+    #[test]
+    fn a_pen_is_changed_by_the_fewest_parameters() {
+        let pen = |fg, attrs| Pen { fg, bg: Hue::Default, attrs };
+        let none = Pen::default();
+        let table = [
+            (none, pen(Hue::Named(1), 0), "^[31m"),
+            (none, pen(Hue::Named(1), attr::BOLD), "^[1;31m"),
+            (pen(Hue::Named(1), attr::BOLD), none, "^[m"),
+            (pen(Hue::Named(1), attr::BOLD), pen(Hue::Named(1), 0), "^[22m"),
+            (pen(Hue::Named(1), 0), pen(Hue::Default, attr::BOLD), "^[;1m"),
+            (pen(Hue::Palette(99), attr::BOLD | attr::DIM), pen(Hue::Palette(99), attr::BOLD), "^[22;1m"),
+            (pen(Hue::Palette(99), attr::BOLD), pen(Hue::Palette(99), attr::DIM), "^[22;2m"),
+            (pen(Hue::Palette(99), attr::REVERSE), pen(Hue::Palette(99), attr::UNDERLINE), "^[27;4m"),
+        ];
+        for (from, to, wanted) in table {
+            let bytes = String::from_utf8(change(from, to, true)).unwrap().replace('\x1b', "^");
+            assert_eq!(bytes, wanted, "{from:?} to {to:?}");
+        }
+    }
+
+    #[test]
+    fn a_vt100_switches_nothing_off_singly() {
+        let bold = Pen { attrs: attr::BOLD | attr::REVERSE, ..Pen::default() };
+        let reverse = Pen { attrs: attr::REVERSE, ..Pen::default() };
+        assert_eq!(change(bold, reverse, false), b"\x1b[;7m");
     }
 }

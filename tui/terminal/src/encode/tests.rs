@@ -86,6 +86,8 @@ fn vt_color(color: Color) -> vt100::Color {
 #[derive(Clone, Debug)]
 enum Act {
     Text(u16, u16, String, Style),
+    /// A wide glyph where only half of it fits.
+    Border(u16),
     Fill(Rect, Style),
     Scroll(u16, u16, i16),
     Clear,
@@ -125,6 +127,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => (x.clone(), y.clone(), text, style()).prop_map(|(x, y, text, style)| Act::Text(x, y, text, style)),
         1 => (x, y.clone(), 1..60u16, 1..6u16, style()).prop_map(|(x, y, w, h, s)| Act::Fill(Rect::new(x, y, w, h), s)),
         3 => (y.clone(), y, -5..=5i16).prop_map(|(a, b, by)| Act::Scroll(a.min(b), a.max(b), by)),
+        1 => (0..30u16).prop_map(Act::Border),
         1 => Just(Act::Clear),
         1 => (1..90u16, 1..30u16).prop_map(|(cols, rows)| Act::Resize(cols, rows)),
         1 => Just(Act::Lose),
@@ -136,6 +139,9 @@ fn perform(act: &Act, buffer: &mut Buffer) {
     match act {
         Act::Text(x, y, text, style) => {
             buffer.set_string(x % area.width, y % area.height, text, *style);
+        }
+        Act::Border(y) => {
+            buffer[(area.width - 1, y % area.height)].set_symbol("東");
         }
         Act::Fill(rect, style) => buffer.set_style(rect.intersection(area), *style),
         Act::Scroll(top, bottom, by) => {
@@ -305,6 +311,20 @@ fn a_line_in_the_tail_scrolls_it() {
             assert!(*most <= 150, "{cols}x{rows}, cursor {cursor:?}: {cost:?}");
         }
     }
+}
+
+#[test]
+fn what_scrolls_in_has_the_users_own_background() {
+    let mut bench = Bench::new(80, 24);
+    let mut last_pen_on_red = |first: usize| {
+        let mut frame = overview(80, 24, first, 0, "14:03:21Z");
+        frame.set_string(60, 23, "red", Style::new().bg(Color::Red));
+        bench.show(&frame, None)
+    };
+    last_pen_on_red(0);
+    // Terminals fill a line that comes in with the background in hand; the emulator here doesn't.
+    let bytes = last_pen_on_red(1);
+    assert!(bytes.starts_with(b"\x1b[m\x1b[13;23r"), "{}", bytes.escape_ascii());
 }
 
 #[test]
