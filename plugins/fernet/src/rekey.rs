@@ -92,3 +92,35 @@ fn keep_old(place: &Place) -> Result<()> {
     fs::set_permissions(&before, fs::Permissions::from_mode(0o600)).map_err(|error| doing(&error))?;
     place.sync_folder()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KeyRing;
+
+    #[test]
+    fn a_file_that_was_changed_since_it_was_opened_is_not_rekeyed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let ring = KeyRing::parse(b"cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").expect("a ring");
+        fs::write(&path, token::seal(ring.first(), 1, [0; 16], b"{}")).expect("written");
+        let store = Store::new(path.clone(), ring, None);
+        let place = Place::find(&path).expect("a place");
+        let content = store.open().expect("it opens").expect("it is there");
+        assert_eq!(unchanged(&place, &content), Ok(()));
+        fs::write(&path, "other").expect("written");
+        assert!(matches!(unchanged(&place, &content), Err(BackendError { kind: ErrorKind::Conflict { .. }, .. })));
+    }
+
+    #[test]
+    fn a_new_file_that_does_not_read_back_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let key = Key::generate().expect("randomness");
+        fs::write(&path, token::seal(&key, 1, [0; 16], b"{}")).expect("written");
+        assert_eq!(verify(&path, &key, b"{}"), Ok(()));
+        assert!(verify(&path, &key, b"{ }").is_err());
+        assert!(verify(&path, &Key::generate().expect("randomness"), b"{}").is_err());
+        assert!(verify(&folder.path().join("none"), &key, b"{}").is_err());
+    }
+}

@@ -230,6 +230,36 @@ mod tests {
         (outcome.map(|(_, opened)| opened.map(text)), pauses)
     }
 
+    /// As Python writes: in place, without our lock, between our reading and our writing.
+    #[test]
+    fn what_a_writer_without_the_lock_writes_meanwhile_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let ring = || KeyRing::parse(b"cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").expect("a ring");
+        let store = Store::new(path.clone(), ring(), None);
+        let text = |text: &str| Json::Text(Zeroizing::new(text.to_owned()));
+        let runs = std::cell::Cell::new(0);
+        let change = |document: &mut Document, _: &Key| {
+            if runs.replace(runs.get() + 1) < 2 {
+                let theirs = format!(r#"{{"theirs {}": 1}}"#, runs.get());
+                std::fs::write(&path, token::seal(ring().first(), 1, [0; 16], theirs.as_bytes())).expect("written");
+            }
+            document.set(&["ours".to_owned()], text("v"), false)
+        };
+        store.update(Duration::from_secs(10), change).expect("the third try meets no other");
+        let content = store.open().expect("it opens").expect("it is there");
+        let names: Vec<_> = content.document.leaves().into_iter().map(|(name, _)| name).collect();
+        assert_eq!((names, runs.get()), (vec!["ours".to_owned(), "theirs 2".to_owned()], 3));
+
+        let restless = |_: &mut Document, _: &Key| {
+            std::fs::write(&path, token::seal(ring().first(), 1, [0; 16], b"{}")).expect("written");
+            Ok(())
+        };
+        let error = store.update(Duration::from_secs(10), restless).expect_err("never at rest");
+        assert!(matches!(error.kind, ErrorKind::Conflict { .. }), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 2, "the file and its lock");
+    }
+
     #[test]
     fn a_writer_in_place_is_waited_for_once() {
         assert_eq!(reads(&["whole"]), (Some(Ok("{}".into())), 0));

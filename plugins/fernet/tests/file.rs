@@ -5,7 +5,7 @@ mod support;
 use quarterdeck_contract::*;
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use support::*;
@@ -70,6 +70,25 @@ fn file_and_folder_are_made_closed_and_kept_closed() {
     assert_eq!((mode(&scene.path), mode(scene.path.parent().expect("folder"))), (0o600, 0o700));
     let health = backend.health(CALL).expect("it opens");
     assert_eq!((health.summary.as_str(), health.warnings.len()), ("file 0600, 2 names", 0), "{health:?}");
+}
+
+#[test]
+fn a_change_leaves_the_file_to_its_owner() {
+    let scene = scene();
+    let backend = backend(&scene.path, KEY);
+    set(&*backend, "a", Value::text("v"));
+    let folder = scene.path.parent().expect("folder");
+    // Only root may give a file away, and not in every container; where it may not, the file stays our own.
+    let give = |path: &Path| std::os::unix::fs::chown(path, Some(12_345), None).is_ok();
+    let ours = rustix::process::geteuid().as_raw();
+    let owner = if give(folder) && give(&scene.path) { 12_345 } else { ours };
+    set(&*backend, "a", Value::text("w"));
+    rotate(&*backend, OTHER).expect("rekeyed");
+    assert_eq!(fs::metadata(&scene.path).expect("there").uid(), owner);
+    assert_eq!(fs::metadata(beside(&scene.path, ".lock")).expect("there").uid(), owner);
+    fs::remove_file(&scene.path).expect("removed");
+    set(&*backend, "a", Value::text("a new file in their folder"));
+    assert_eq!(fs::metadata(&scene.path).expect("there").uid(), owner);
 }
 
 #[test]
@@ -317,13 +336,19 @@ fn eight_processes_and_eight_threads_lose_nothing() {
 
 /// Spins for a while that differs from round to round, so that a kill meets another step each time.
 fn spin(round: u32) {
-    (0..(round * 7_919) % 40_000).for_each(|_| std::hint::spin_loop());
+    (0..(round * 77_191) % 400_000).for_each(|_| std::hint::spin_loop());
+}
+
+/// Makes the file so large that a kill meets a step, and not always the pause between two.
+fn ballast() -> String {
+    "x".repeat(1 << 18)
 }
 
 #[test]
 fn a_killed_writer_leaves_a_readable_file_with_all_it_said_to_be_done() {
     let scene = scene();
     let backend = backend(&scene.path, KEY);
+    set(&*backend, "ballast", Value::text(&ballast()));
     let mut done = Vec::new();
     for round in 0..25 {
         let mut writer = Writer::start(&scene.path, &format!("r{round}"), 1_000);
@@ -342,6 +367,7 @@ fn a_killed_rekey_leaves_a_file_that_the_old_or_the_new_key_opens() {
     let scene = scene();
     let both = format!("{KEY},{OTHER}");
     set(&*backend(&scene.path, KEY), "a", Value::text("canary-1"));
+    set(&*backend(&scene.path, KEY), "ballast", Value::text(&ballast()));
     for round in 0..25 {
         let mut rekeying = Writer::start(&scene.path, "", 1_000);
         // Whichever key the round before ended with, one of the first two attempts says something.
