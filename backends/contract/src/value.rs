@@ -7,6 +7,7 @@ use std::fmt;
 
 /// A secret's name as its backend knows it: `prod/trader/ibkr-api-key`, `broker.password`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct SecretName(String);
 
 impl SecretName {
@@ -22,6 +23,15 @@ impl SecretName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for SecretName {
+    type Error = &'static str;
+
+    /// A plugin's answer is held to the same rule as a person's word.
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("that is no secret's name")
     }
 }
 
@@ -46,7 +56,7 @@ impl fmt::Display for VersionId {
 pub enum Kind {
     /// UTF-8 text, as it stands.
     Text,
-    /// One JSON value; its digits and order are kept.
+    /// One JSON value; its digits are kept, the order of a map's keys is the backend's.
     Json,
     /// Anything else.
     Binary,

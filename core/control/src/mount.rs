@@ -235,6 +235,10 @@ fn setup(
     }
     let path = table.path.clone().or_else(|| fernet_path(kind, surroundings));
     if let Some(path) = path {
+        // The folder is what the plugin's manifest asks for: a rename makes a new file, so rights are a folder's.
+        if let Some(folder) = path.parent() {
+            setup.settings.insert("folder".into(), Setting::Text(folder.to_string_lossy().into_owned()));
+        }
         setup.settings.insert("path".into(), Setting::Text(path.to_string_lossy().into_owned()));
     }
     if let Some(files) = &table.env_files {
