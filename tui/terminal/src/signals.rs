@@ -99,6 +99,12 @@ impl Calls {
         self.flags[call as usize].swap(false, SeqCst)
     }
 
+    /// Forgets every call: one made for a terminal that was closed is not for the next.
+    pub(crate) fn forget(&self) {
+        self.wakings();
+        self.flags.iter().for_each(|flag| flag.store(false, SeqCst));
+    }
+
     /// Forgets the wakings; to be called before the flags are looked at.
     pub(crate) fn wakings(&self) {
         let mut bytes = [0; 64];

@@ -68,9 +68,7 @@ impl Terminal {
     fn start(&self, limits: Limits, deliver: impl FnMut(Input) + Send + 'static) -> io::Result<JoinHandle<()>> {
         restore_on_panic(&self.output);
         let Self { output, calls, .. } = self;
-        // A call made for a terminal that was closed is not for this one.
-        calls.wakings();
-        calls.take(Call::Close);
+        calls.forget();
         let carrier = output.clone();
         named("screen").spawn(move || carrier.carry())?;
         output.enter()?;
@@ -139,13 +137,14 @@ fn restore_on_panic(output: &Arc<Output>) {
         let print = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
-            if let Some(output) = open.filter(|output| output.tty.inside()) {
+            if let Some(output) = &open {
                 output.leave(true);
-                if let Ok(calls) = Calls::listen() {
-                    calls.call(Call::Panicked);
-                }
             }
             print(panic);
+            // Said last: the program ends when it hears of it, and the message would be lost.
+            if let (Some(_), Ok(calls)) = (open, Calls::listen()) {
+                calls.call(Call::Panicked);
+            }
         }));
     });
 }

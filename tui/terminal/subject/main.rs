@@ -1,7 +1,7 @@
 //! A program for the tests to put on a terminal: it shows what it hears, and misbehaves on request.
 //!
-//! `terminal-subject [deaf|flood SOCKET]`. Keys: q quits, p panics in a thread, d drains, z suspends, b rings and
-//! sets the title, c copies, m switches the mouse on. `deaf` does nothing about anything it hears. `flood` draws
+//! `terminal-subject [deaf|flood SOCKET]`. Keys: q quits, p panics in a thread, P in the one that hears, d drains,
+//! z suspends, b rings and sets the title, c copies, m switches the mouse on. `deaf` does nothing about anything it hears. `flood` draws
 //! frames without end of work, then says so on the socket, and ends when told there.
 
 use std::io::{Read, Write};
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (tell, news) = mpsc::channel();
     let terminal = match Terminal::open(Features::default(), Limits::default(), move |input| {
+        assert_ne!(input, Input::Key(Key::plain(KeyCode::Char('P'))), "told to");
         let _ = tell.send(input);
     }) {
         Ok(terminal) => terminal,
@@ -64,7 +65,10 @@ fn converse(terminal: &Terminal, screen: &Screen, news: &mpsc::Receiver<Input>) 
         heard.push(format!("{input:?}"));
         draw(screen, &heard.join(" | "));
     }
-    ExitCode::FAILURE
+    // The thread that hears is gone; whether that ends the program is what the test asks.
+    loop {
+        thread::park();
+    }
 }
 
 fn flood(screen: &Screen, socket: &str) -> ExitCode {

@@ -121,7 +121,7 @@ impl Encoder {
         stylus.take_plain(out);
         if !whole {
             out.extend(format!("\x1b[{};{}r", top + 1, bottom + 1).into_bytes());
-            stylus.place = Place::Unknown; // home by the book, the region's first row in some
+            stylus.place = Place::Unknown; // home by the book, the region's first row or where it was in some
         }
         let (edge, step): (u16, &[u8]) = if by > 0 { (bottom, b"\n") } else { (top, b"\x1bM") };
         stylus.go(0, edge, out);

@@ -14,7 +14,7 @@ use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 /// The program of the tests.
-const SUBJECT: &str = env!("CARGO_BIN_EXE_terminal-subject");
+pub(crate) const SUBJECT: &str = env!("CARGO_BIN_EXE_terminal-subject");
 /// A machine that takes longer than this hangs.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
 

@@ -5,10 +5,11 @@ mod bench;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
-use bench::{BOUND, Bench};
+use bench::{BOUND, Bench, SUBJECT};
 use rustix::process::Signal;
 
 const LEFT: &[u8] = b"\x1b[?25h\x1b[?1049l";
@@ -107,6 +108,23 @@ fn a_panic_in_any_thread_restores_before_it_is_printed() {
     let left = bench.place_of(LEFT).expect("the terminal was left");
     let printed = bench.place_of(b"a thread went wrong").expect("the panic was printed");
     assert!(left < printed);
+}
+
+#[test]
+fn a_panic_in_the_thread_that_hears_restores_and_ends_too() {
+    let mut bench = Bench::start(&[]);
+    bench.until_shows("READY");
+    bench.type_in(b"P");
+    assert_eq!(bench.ends(), 101);
+    bench.assert_restored();
+}
+
+#[test]
+fn without_a_terminal_it_says_so() {
+    let output = Command::new(SUBJECT).stdin(Stdio::null()).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "standard input is not a terminal\n");
+    assert_eq!(output.stdout, b"");
 }
 
 #[test]
