@@ -192,7 +192,7 @@ fn fold(model: &mut Model) -> bool {
 
 fn unfilter(model: &mut Model) -> bool {
     match model.screen {
-        Screen::Audit if model.tail.find().is_some() => model.tail.look_for(None),
+        Screen::Audit if model.tail.find().is_some() => model.tail.look_for(None, model.now),
         Screen::Secrets if !model.secrets.filter.is_empty() => model.secrets.set_filter(String::new()),
         Screen::Backends if !model.backends.filter.is_empty() => model.backends.set_filter(String::new()),
         _ => return false,
@@ -299,12 +299,14 @@ fn find(model: &mut Model) {
         Screen::Backends => (Purpose::FilterBackends, model.backends.filter.clone()),
     };
     hide(model);
-    model.entry = Some(Entry { purpose, line: Line::new(&text), before: text });
+    model.entry = Some(Entry { purpose, line: Line::new(&text), before: text, wrong: None });
 }
 
 fn entry_key(model: &mut Model, key: Key) -> Vec<Effect> {
     let Some(entry) = &mut model.entry else { return Vec::new() };
     match key.code {
+        // What is not understood is not kept; the field says what is wrong with it.
+        Code::Enter if entry.wrong.is_some() => {}
         Code::Enter => {
             if entry.purpose == Purpose::Find && model.tail.hits().0 > 0 {
                 did(model, Deed::Find);
@@ -335,13 +337,18 @@ fn entry_key(model: &mut Model, key: Key) -> Vec<Effect> {
 fn typed(model: &mut Model) {
     let Some(entry) = &model.entry else { return };
     let text = entry.line.text().to_owned();
+    let mut wrong = None;
     match entry.purpose {
         Purpose::FilterSecrets => model.secrets.set_filter(text),
         Purpose::FilterBackends => model.backends.set_filter(text),
         Purpose::Find => match Find::parse(&text) {
-            Ok(find) => model.tail.look_for(find),
-            Err(why) => tell(model, Weight::Told, Message::plain(why)),
+            Ok(find) => model.tail.look_for(find, model.now),
+            // Half a filter is typed on the way to a whole one: the last whole one stays in force.
+            Err(why) => wrong = Some(why),
         },
+    }
+    if let Some(entry) = &mut model.entry {
+        entry.wrong = wrong;
     }
     hide_unless_selected(model);
 }

@@ -25,6 +25,8 @@ pub struct Entry {
     pub line: Line,
     /// What stood there before, for Esc.
     pub before: String,
+    /// What is not understood in it, in words.
+    pub wrong: Option<String>,
 }
 
 /// One line of text with a place in it.

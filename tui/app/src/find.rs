@@ -1,30 +1,29 @@
-//! What is looked for in the tail. Refuses to be clever: the language belongs to the domain, this is the seam behind
-//! which it stands.
+//! What is looked for in the tail, in the domain's filter language. Refuses an empty search: it is none.
 
+use jiff::Timestamp;
 use quarterdeck_domain::audit::AuditLine;
+use quarterdeck_domain::filter::Filter;
 
 /// A search that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Find {
-    text: String,
-    words: Vec<String>,
-}
+pub struct Find(Filter);
 
 impl Find {
     /// Reads what was typed; an empty search is none. The error is one sentence for the person who types.
     pub fn parse(text: &str) -> Result<Option<Self>, String> {
-        let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-        Ok((!words.is_empty()).then(|| Self { text: text.to_owned(), words }))
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        Filter::parse(text).map(|filter| Some(Self(filter))).map_err(|error| error.to_string())
     }
 
     /// What was typed.
     pub fn text(&self) -> &str {
-        &self.text
+        self.0.text()
     }
 
-    /// True when every word stands somewhere in the line.
-    pub fn matches(&self, line: &AuditLine) -> bool {
-        let fields = [line.severity.word(), &line.source, line.actor(), line.kind(), line.resource(), line.outcome()];
-        self.words.iter().all(|word| fields.iter().any(|field| field.to_lowercase().contains(word)))
+    /// True when the line is what is looked for, now.
+    pub fn matches(&self, line: &AuditLine, now: Timestamp) -> bool {
+        self.0.matches(line, now)
     }
 }

@@ -55,7 +55,8 @@ pub struct Tail {
     first: u64,
     bytes: usize,
     counts: Counts,
-    loud_at: Option<Timestamp>,
+    critical: Option<(Timestamp, u64)>,
+    major: Option<(Timestamp, u64)>,
     find: Option<Find>,
     hits: VecDeque<u64>,
     /// While held: the number after the last line that is shown.
@@ -75,7 +76,8 @@ impl Default for Tail {
             first: 0,
             bytes: 0,
             counts: Counts::default(),
-            loud_at: None,
+            critical: None,
+            major: None,
             find: None,
             hits: VecDeque::new(),
             held: None,
@@ -90,10 +92,13 @@ impl Tail {
     pub(crate) fn take(&mut self, lines: Vec<AuditLine>, now: Timestamp) {
         for line in lines {
             self.counts.add(line.at, line.severity, now);
-            if line.severity >= Severity::Major {
-                self.loud_at = self.loud_at.max(Some(line.at.unwrap_or(now).min(now)));
+            let at = Some((line.at.unwrap_or(now).min(now), self.end()));
+            match line.severity {
+                Severity::Critical => self.critical = self.critical.max(at),
+                Severity::Major => self.major = self.major.max(at),
+                Severity::Minor | Severity::Info => {}
             }
-            if self.find.as_ref().is_some_and(|find| find.matches(&line)) {
+            if self.find.as_ref().is_some_and(|find| find.matches(&line, now)) {
                 self.hits.push_back(self.end());
             }
             self.bytes += weight(&line);
@@ -114,12 +119,15 @@ impl Tail {
     }
 
     /// Looks for something, or for nothing any more.
-    pub(crate) fn look_for(&mut self, find: Option<Find>) {
+    pub(crate) fn look_for(&mut self, find: Option<Find>, now: Timestamp) {
         self.hits = match &find {
             None => VecDeque::new(),
             Some(find) => {
                 let numbered = self.lines.iter().enumerate();
-                numbered.filter(|(_, line)| find.matches(line)).map(|(place, _)| self.first + place as u64).collect()
+                numbered
+                    .filter(|(_, line)| find.matches(line, now))
+                    .map(|(place, _)| self.first + place as u64)
+                    .collect()
             }
         };
         self.find = find;
@@ -325,7 +333,16 @@ impl Tail {
 
     /// When the last MAJOR or CRITICAL line was written.
     pub fn loud_at(&self) -> Option<Timestamp> {
-        self.loud_at
+        self.critical.max(self.major).map(|(at, _)| at)
+    }
+
+    /// When the last line of this severity was written, and its number; CRITICAL and MAJOR are remembered.
+    pub fn last(&self, severity: Severity) -> Option<(Timestamp, u64)> {
+        match severity {
+            Severity::Critical => self.critical,
+            Severity::Major => self.major,
+            Severity::Minor | Severity::Info => None,
+        }
     }
 }
 
@@ -395,7 +412,7 @@ mod tests {
     #[test]
     fn hits_are_found_among_what_is_held_and_what_comes() {
         let mut tail = tail(30);
-        tail.look_for(Find::parse("a1").unwrap());
+        tail.look_for(Find::parse("a1").unwrap(), Timestamp::UNIX_EPOCH);
         assert_eq!(tail.hits().0, 11);
         assert_eq!(seen(&tail, 2), [18, 19]);
         tail.take(vec![line("a1b", Severity::Info)], Timestamp::UNIX_EPOCH);

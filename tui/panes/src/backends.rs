@@ -47,7 +47,8 @@ impl View {
 
     /// How many there are.
     pub(crate) fn count(&self) -> u16 {
-        u16::try_from(self.tiles.len().max(1)).unwrap_or(u16::MAX)
+        let rows = if self.tiles.is_empty() { self.empty.len() } else { self.tiles.len() };
+        u16::try_from(rows).unwrap_or(u16::MAX)
     }
 }
 

@@ -19,8 +19,8 @@ pub(crate) enum View {
         text: String,
         /// The place in it.
         at: usize,
-        /// What its keys do.
-        hint: &'static str,
+        /// What is wrong with it, or what its keys do.
+        hint: (String, Role),
     },
     /// A message, in lines.
     Notice {
@@ -38,9 +38,16 @@ impl View {
     pub(crate) fn of(model: &Model, width: u16) -> Self {
         if let Some(entry) = &model.entry {
             let (label, hint) = match entry.purpose {
+                Purpose::Find if entry.line.text().is_empty() => {
+                    ("find", "a word, severity>=MAJOR, actor=alice, since=-10m")
+                }
                 Purpose::Find => ("find", "Enter keeps it, Tab all lines, Esc back"),
                 Purpose::FilterSecrets => ("filter secrets", "Enter keeps it, Esc back"),
                 Purpose::FilterBackends => ("filter backends", "Enter keeps it, Esc back"),
+            };
+            let hint = match &entry.wrong {
+                Some(wrong) => (wrong.clone(), Role::Danger),
+                None => (hint.to_owned(), Role::Muted),
             };
             return Self::Entry { label, text: entry.line.text().to_owned(), at: entry.line.at(), hint };
         }
@@ -139,8 +146,12 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, area: Rect) -> Option<Positio
             let before: String = text.chars().skip(skip).take(at - skip).collect();
             let cursor = line.x + used + columns(&before).min(line.width.saturating_sub(used + 1));
             used += pen.put(from(line, used), &shown, Role::Strong);
-            if columns(hint) + 4 < line.width.saturating_sub(used) {
-                pen.put_right(first(line, line.width - 1), hint, Role::Muted);
+            let (hint, hint_role) = hint;
+            let free = from(first(line, line.width - 1), used + 3);
+            if columns(hint) <= free.width {
+                pen.put_right(free, hint, *hint_role);
+            } else if *hint_role == Role::Danger {
+                pen.put(free, hint, *hint_role);
             }
             Some(Position::new(cursor, line.y))
         }

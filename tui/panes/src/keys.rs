@@ -95,8 +95,9 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, line: Rect) {
         let mut between = format!(" {glyph} ");
         for word in group {
             let longer = format!("{left}{between}{word}");
+            // What is too long gives way to something shorter behind it.
             if columns(&longer) > room {
-                break;
+                continue;
             }
             left = longer;
             between = " ".into();

@@ -43,6 +43,9 @@ fn quiet(model: &Model) -> String {
     if !model.backends.known {
         return "Starting: the backends are being asked. Nothing waits for them.".into();
     }
+    if model.backends.rows.is_empty() {
+        return "No backend is configured: 'quarterdeck init' in any shell sets one up.".into();
+    }
     if !waiting.is_empty() {
         return format!("Connecting to {}.", waiting.join(", "));
     }

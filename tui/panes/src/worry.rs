@@ -2,9 +2,10 @@
 
 use crate::words;
 use jiff::SignedDuration;
-use quarterdeck_app::Model;
+use quarterdeck_app::{Action, Model};
 use quarterdeck_domain::overview::{BackendRow, Condition, SourceRow};
 use quarterdeck_domain::rotation::SecretState;
+use quarterdeck_domain::severity::Severity;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +22,17 @@ pub struct Worry {
 
 /// All that is wrong, worst first.
 pub fn worries(model: &Model) -> Vec<Worry> {
-    let mut found = Vec::new();
-    found.extend(silence(model));
-    found.extend(journal(model));
-    found.extend(model.backends.rows.iter().filter_map(|row| backend(model, row)));
+    let silent = silence(model);
+    let mut found: Vec<Worry> = silent.clone().into_iter().chain(journal(model)).collect();
+    found.extend(written(model, Severity::Critical, SignedDuration::from_hours(1)));
+    found.extend(model.backends.rows.iter().filter_map(backend_down(model)));
     found.extend(secrets(model));
-    found.extend(model.known.sources.iter().filter_map(|row| source(model, row)));
+    found.extend(written(model, Severity::Major, SignedDuration::from_mins(10)));
+    // While the whole screen is old, each piece of it being old says nothing more.
+    if silent.is_none() {
+        found.extend(model.backends.rows.iter().filter_map(|row| backend_stale(model, row)));
+        found.extend(model.known.sources.iter().filter_map(|row| source(model, row)));
+    }
     found
 }
 
@@ -63,23 +69,45 @@ fn journal(model: &Model) -> Option<Worry> {
     })
 }
 
-fn backend(model: &Model, row: &BackendRow) -> Option<Worry> {
-    let name = row.name.to_uppercase();
-    if let Condition::Down { code, since } = &row.condition {
-        let age = words::age(model.now.duration_since(*since));
-        let (why, remedy) = row.error.clone().unwrap_or_else(|| (String::new(), String::new()));
+/// A line that somebody should have seen, for as long as it is fresh.
+fn written(model: &Model, severity: Severity, fresh: SignedDuration) -> Option<Worry> {
+    let (at, number) = model.tail.last(severity)?;
+    let age = model.now.duration_since(at);
+    let line = model.tail.line(number).filter(|_| age < fresh)?;
+    let key = model.setup.keymap.shown(if severity == Severity::Critical {
+        Action::PreviousCritical
+    } else {
+        Action::PreviousMajor
+    });
+    let audit = model.setup.keymap.shown(Action::Audit);
+    Some(Worry {
+        short: format!("{severity} {}", words::clock(at)),
+        what: format!("{severity} {} {} {}", words::clock(at), line.actor(), line.kind()),
+        why: format!("{} {}", line.resource(), line.outcome()).trim().to_owned(),
+        next: format!("{audit} then {key} shows it"),
+    })
+}
+
+fn backend_down(model: &Model) -> impl Fn(&BackendRow) -> Option<Worry> {
+    let now = model.now;
+    move |row| {
+        let Condition::Down { code, since } = &row.condition else { return None };
+        let age = words::age(now.duration_since(*since));
+        let (why, remedy) = row.error.clone().unwrap_or_default();
         let next = if remedy.is_empty() { "6 shows it".into() } else { sentence(&remedy) };
         let code = code.to_uppercase();
-        return Some(Worry {
-            short: format!("{name} {code}"),
-            what: format!("{} {code} for {age}", row.name),
-            why,
-            next,
-        });
+        let short = format!("{} {code}", row.name.to_uppercase());
+        Some(Worry { short, what: format!("{} {code} for {age}", row.name), why, next })
+    }
+}
+
+fn backend_stale(model: &Model, row: &BackendRow) -> Option<Worry> {
+    if matches!(row.condition, Condition::Down { .. }) {
+        return None;
     }
     let age = words::age(stale_backend(model, row)?);
     Some(Worry {
-        short: format!("{name} STALE {age}"),
+        short: format!("{} STALE {age}", row.name.to_uppercase()),
         what: format!("{} STALE, last answered {age} ago", row.name),
         why: String::new(),
         next: "r asks again".into(),

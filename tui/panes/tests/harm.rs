@@ -196,3 +196,34 @@ fn every_theme_draws_the_same_text() {
         .collect();
     assert!(texts.windows(2).all(|pair| pair[0] == pair[1]));
 }
+
+/// A fixed walk over keys and sizes: what the table of scenes doesn't think of.
+#[test]
+fn a_long_walk_of_keys_over_all_sizes_is_drawn_without_a_panic() {
+    const KEYS: &str = "1 2 3 6 j k g G ^D ^U h l Enter Esc / n N Tab e E w W = v y r u m b : ? q a o p Down Up Left \
+                        PgDn PgUp Backspace ^X ^U";
+    let keys: Vec<&str> = KEYS.split_whitespace().collect();
+    let mut model = demo(80, 24);
+    let mut seed: u32 = 7;
+    let mut next = |below: u32| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) % below
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for step in 0..3_000 {
+        press(&mut model, keys[next(keys.len() as u32) as usize]);
+        if step % 5 == 0 {
+            let (columns, rows) = (next(170) as u16, next(52) as u16);
+            update(&mut model, News::Resize { columns, rows }, now());
+        }
+        if step % 97 == 0 {
+            update(&mut model, News::Resize { columns: 80, rows: 24 }, now());
+            let severity = Severity::WORST_FIRST[next(4) as usize];
+            update(&mut model, News::Lines(vec![line("14:03:20", severity, "a", "K", "r", "ok")]), now());
+        }
+        let (buffer, cursor) = draw(&model, model.size.columns, model.size.rows);
+        assert!(cursor.is_none_or(|cursor| buffer.area.contains(cursor)), "step {step}");
+        seen.insert(format!("{:?} {}", model.screen, model.overlay.is_some()));
+    }
+    assert_eq!(seen.len(), 8, "the walk came to every screen, with and without something over it: {seen:?}");
+}

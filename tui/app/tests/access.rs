@@ -1,0 +1,134 @@
+//! Who may do what: every action in a session that is look only, in one that is not, and for every role.
+
+mod common;
+
+use common::{later, now, press, world};
+use quarterdeck_app::{ACTIONS, Access, Effect, Model, News, Overlay, Weight, update};
+use quarterdeck_domain::decide::{Decision, Situation, decide};
+use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::person::Role;
+use quarterdeck_domain::request::{Purpose, Request, Target};
+use std::collections::BTreeMap;
+
+const ENVIRONMENTS: [Environment; 4] =
+    [Environment::Qa, Environment::Paper, Environment::Production, Environment::Demo];
+
+fn roles() -> impl Iterator<Item = Option<Role>> {
+    Role::ALL.into_iter().map(Some).chain([None])
+}
+
+/// Every action by each of its keys, from every screen; what it asked for.
+fn every_action(mut fresh: impl FnMut() -> Model) -> Vec<(&'static str, Vec<Effect>, Model)> {
+    let mut found = Vec::new();
+    for row in ACTIONS {
+        for (screen, key) in
+            ["1", "2", "3", "6"].into_iter().flat_map(|screen| row.keys.split(' ').map(move |key| (screen, key)))
+        {
+            let mut model = fresh();
+            press(&mut model, screen);
+            let effects = press(&mut model, key);
+            found.push((row.name, effects, model));
+        }
+    }
+    found
+}
+
+#[test]
+fn under_readonly_no_action_asks_for_anything_guarded_whatever_the_role() {
+    for (role, environment) in roles().flat_map(|role| ENVIRONMENTS.map(|environment| (role, environment))) {
+        for (name, effects, model) in every_action(|| world(environment, role, true)) {
+            assert!(effects.iter().all(|effect| !effect.is_guarded()), "{role:?} {environment} {name}: {effects:?}");
+            assert!(!effects.iter().any(|effect| matches!(effect, Effect::Unlocked { .. })), "{name} unlocked");
+            assert_eq!(model.setup.access, Access::ReadOnly, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_guarded_key_in_a_session_that_is_look_only_says_why_and_what_to_do() {
+    let table = [(true, "it was started with --readonly"), (false, "u unlocks it for a while")];
+    for (readonly, next) in table {
+        for row in ACTIONS.iter().filter(|row| row.guarded) {
+            let mut model = world(Environment::Production, Some(Role::Devops), readonly);
+            assert!(press(&mut model, row.keys).is_empty());
+            let notice = model.notice.expect("it answers");
+            assert_eq!((notice.weight, notice.message.next.as_str()), (Weight::Refused, next), "{}", row.name);
+        }
+    }
+}
+
+#[test]
+fn the_palette_is_no_way_round() {
+    let mut model = world(Environment::Production, Some(Role::Devops), false);
+    assert!(press(&mut model, ": r e v e a l Enter").is_empty());
+    assert_eq!(model.notice.expect("it answers").weight, Weight::Refused);
+}
+
+/// The screen asks; control decides by the same pure function and records the answer, the refusal too.
+#[test]
+fn for_every_role_a_reveal_is_asked_and_answered_by_the_matrix() {
+    // May alice read `a`, a secret of no special class, here?
+    let answers = [
+        (Environment::Qa, [true, true, true, true, false], true),
+        (Environment::Paper, [true, true, true, true, false], false),
+        (Environment::Production, [false, true, false, true, false], false),
+    ];
+    for (environment, by_role, without) in answers {
+        let wanted = roles().zip(by_role.into_iter().chain([without]));
+        for (role, want) in wanted {
+            let mut model = world(environment, role, false);
+            if environment == Environment::Production {
+                press(&mut model, "u Enter");
+            }
+            let effects = press(&mut model, "v");
+            let [Effect::Reveal { name, layer }] = effects.as_slice() else { panic!("{effects:?}") };
+            let target = Target { layer: layer.clone(), name: name.clone() };
+            let classes = BTreeMap::new();
+            let who = &model.setup.seat.who;
+            let situation = Situation { who, environment: Some(environment), look_only: None, classes: &classes };
+            let decision = decide(&situation, &Request::Read { target, purpose: Purpose::Reveal });
+            assert_eq!(decision == Decision::Permit, want, "{role:?} in {environment}: {decision:?}");
+        }
+    }
+}
+
+#[test]
+fn production_opens_look_only_and_is_unlocked_for_ten_minutes_by_two_keys() {
+    let mut model = world(Environment::Production, Some(Role::Devops), false);
+    assert_eq!(model.setup.access, Access::LookOnly);
+    assert!(press(&mut model, "u").is_empty());
+    assert_eq!(model.overlay, Some(Overlay::Unlock));
+    assert_eq!(press(&mut model, "Enter"), [Effect::Unlocked { until: later(600) }]);
+    assert_eq!(press(&mut model, "v").len(), 1);
+    assert!(update(&mut model, News::Tick, later(599)).is_empty());
+    assert_eq!(update(&mut model, News::Tick, later(600)), [Effect::LookOnly]);
+    assert_eq!(model.setup.access, Access::LookOnly);
+    assert!(press(&mut model, "v").is_empty());
+}
+
+#[test]
+fn u_again_locks_at_once() {
+    let mut model = world(Environment::Production, Some(Role::Devops), false);
+    press(&mut model, "u Enter");
+    assert_eq!(press(&mut model, "u"), [Effect::LookOnly]);
+    assert!(press(&mut model, "v").is_empty());
+}
+
+#[test]
+fn other_environments_open_free_and_readonly_is_for_good() {
+    for (environment, readonly, want) in [
+        (Environment::Qa, false, Access::Free),
+        (Environment::Paper, false, Access::Free),
+        (Environment::Demo, false, Access::Free),
+        (Environment::Production, false, Access::LookOnly),
+        (Environment::Production, true, Access::ReadOnly),
+        (Environment::Demo, true, Access::ReadOnly),
+    ] {
+        let mut model = world(environment, Some(Role::Devops), readonly);
+        assert_eq!(model.setup.access, want);
+        let before = model.setup.access;
+        press(&mut model, "u Esc");
+        assert_eq!(model.setup.access, before);
+        assert_eq!(model.now, now());
+    }
+}
