@@ -69,7 +69,7 @@ fn overlay(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Position> {
 ///
 /// ```text
 ///  TRY                          SECRETS       | BACKENDS
-///  SECRETS                      DETAIL        | TRY
+///  SECRETS                      TRY           | DETAIL
 ///  BACKENDS                     AUDIT ...................
 ///  AUDIT
 /// ```
@@ -116,35 +116,27 @@ fn overview_wide(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Positio
     let detail = secret::View::of(model);
     let width = (body.width / 2).clamp(80, 100);
     let (left, right) = (first(body, width), from(body, width + 2));
+    let table_rows = table.height();
     let tiles_rows = 1 + tiles.count() * 2;
     let tries_rows = tries.as_ref().map_or(0, |view| view.height(right.width.min(99)));
     let detail_rows = detail.as_ref().map_or(2, secret::View::height);
-    // Where the secrets are few their detail stands under them, where they are many it stands under the backends.
-    let wanted_left = table.height();
-    let wanted_right = tiles_rows + tries_rows;
-    let detail_left = wanted_left + detail_rows <= wanted_right.max(body.height / 2);
-    let upper = if detail_left {
-        (wanted_left + detail_rows).max(wanted_right)
-    } else {
-        wanted_left.max(wanted_right + detail_rows)
-    };
-    let upper = upper.clamp(6, body.height * 11 / 20);
+    // The lines to try stand under the secrets, and the detail where the upper half stays lowest with it.
+    let under_tiles = (table_rows + tries_rows).max(tiles_rows + detail_rows);
+    let under_table = (table_rows + tries_rows + detail_rows).max(tiles_rows);
+    let upper = under_tiles.min(under_table).clamp(6, body.height * 11 / 20);
     let (left, right) = (first_rows(left, upper), first_rows(right, upper));
-    let mut left_at = wanted_left.min(upper);
-    if detail_left {
-        secret::draw(detail.as_ref(), pen, below(left, left_at));
-    } else {
-        left_at = upper;
+    let spare = tries_rows + if under_table < under_tiles { detail_rows } else { 0 };
+    let shown_rows = table_rows.min(upper.saturating_sub(spare).max(upper / 2));
+    let cursor = secrets::draw(&table, pen, first_rows(left, shown_rows));
+    let mut rest = below(left, shown_rows);
+    if let Some(view) = tries.as_ref().filter(|_| rest.height > 1) {
+        tries::draw(view, pen, first_rows(rest, tries_rows));
+        rest = below(rest, tries_rows);
     }
-    let cursor = secrets::draw(&table, pen, first_rows(left, left_at));
     backends::draw(&tiles, pen, first_rows(right, tiles_rows), 2);
-    let mut right_at = tiles_rows;
-    if let Some(view) = &tries {
-        tries::draw(view, pen, first_rows(below(right, right_at), tries_rows));
-        right_at += tries_rows;
-    }
-    if !detail_left && right_at + 3 <= upper {
-        secret::draw(detail.as_ref(), pen, below(right, right_at));
+    let place = if under_table < under_tiles { rest } else { below(right, tiles_rows) };
+    if place.height > 2 {
+        secret::draw(detail.as_ref(), pen, place);
     }
     draw_tail(model, pen, below(body, upper));
     cursor

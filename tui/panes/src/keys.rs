@@ -96,7 +96,7 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, line: Rect) {
         for word in group {
             let longer = format!("{left}{between}{word}");
             // What is too long gives way to something shorter behind it.
-            if columns(&longer) > room {
+            if columns(&longer) + 1 > room {
                 continue;
             }
             left = longer;
