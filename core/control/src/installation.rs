@@ -2,6 +2,7 @@
 //! fingerprints come out.
 
 use hmac::{Hmac, KeyInit, Mac};
+use quarterdeck_contract::SecretBytes;
 use rustix::fs::{Mode, OFlags};
 use sha2::Sha256;
 use std::io::{Read, Write};
@@ -48,12 +49,24 @@ impl InstallationKey {
         }
     }
 
+    /// A key for one purpose, made from this one: HMAC-SHA256 of the purpose, 64 hex digits.
+    pub fn derived(&self, purpose: &str) -> SecretBytes {
+        SecretBytes::new(self.mac(purpose.as_bytes()).into_bytes())
+    }
+
     /// A value's fingerprint: HMAC-SHA256 under this key, its first 16 hex digits. Equal values have equal
     /// fingerprints here and unrelated ones on another installation.
     pub fn fingerprint(&self, value: &[u8]) -> String {
+        let mut hex = self.mac(value);
+        hex.truncate(16);
+        hex
+    }
+
+    fn mac(&self, text: &[u8]) -> String {
+        // An HMAC takes a key of any length, so there always is one.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_ref()) else { return String::new() };
-        mac.update(value);
-        mac.finalize().into_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        mac.update(text);
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

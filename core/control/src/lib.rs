@@ -14,6 +14,7 @@ pub mod open;
 pub mod overview;
 pub mod serve;
 pub mod surroundings;
+pub mod tail;
 pub mod watch;
 pub mod yaml;
 

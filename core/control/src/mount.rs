@@ -3,6 +3,7 @@
 
 use crate::catalogue::{self, Found};
 use crate::config::{BackendTable, Config, SettingValue, duration};
+use crate::installation::InstallationKey;
 use crate::overview::EVERY;
 use crate::surroundings::Surroundings;
 use crate::yaml::YamlFile;
@@ -95,6 +96,7 @@ pub type OnMountChange = Arc<dyn Fn(&str, &HostStatus) + Send + Sync>;
 pub fn mount_all(
     config: &Config,
     surroundings: &Surroundings,
+    key: Option<&InstallationKey>,
     besides: Option<&str>,
     on_change: Option<&OnMountChange>,
 ) -> Vec<Mount> {
@@ -107,7 +109,7 @@ pub fn mount_all(
         .into_iter()
         .map(|layer| {
             let table = config.file.backend.get(&layer).cloned().unwrap_or_default();
-            mount(&layer, &table, &folders, surroundings, on_change)
+            mount(&layer, &table, &Place { folders: &folders, surroundings, key }, on_change)
         })
         .collect()
 }
@@ -137,19 +139,20 @@ pub fn layers(config: &Config, surroundings: &Surroundings) -> Vec<String> {
     named.into_iter().chain(default).chain(configured).filter(|layer| seen.insert(layer.clone()) && on(layer)).collect()
 }
 
-fn mount(
-    layer: &str,
-    table: &BackendTable,
-    folders: &[PathBuf],
-    surroundings: &Surroundings,
-    on_change: Option<&OnMountChange>,
-) -> Mount {
+/// Where and for whom is mounted.
+struct Place<'a> {
+    folders: &'a [PathBuf],
+    surroundings: &'a Surroundings,
+    key: Option<&'a InstallationKey>,
+}
+
+fn mount(layer: &str, table: &BackendTable, place: &Place<'_>, on_change: Option<&OnMountChange>) -> Mount {
     let kind = table.plugin.clone().unwrap_or_else(|| layer.to_owned());
     let (backend, process): (Arc<dyn SecretsBackend>, Process) = if kind == "yaml" {
-        let path = table.path.clone().unwrap_or_else(|| surroundings.cwd.join("secrets.yaml"));
+        let path = table.path.clone().unwrap_or_else(|| place.surroundings.cwd.join("secrets.yaml"));
         (Arc::new(YamlFile::new(path)), Process::BuiltIn)
     } else {
-        match plugin(layer, &kind, table, folders, surroundings, on_change) {
+        match plugin(layer, &kind, table, place, on_change) {
             Ok(mounted) => mounted,
             Err(error) => (Arc::new(Missing { kind: kind.clone(), error }), Process::Missing),
         }
@@ -170,17 +173,16 @@ fn plugin(
     layer: &str,
     kind: &str,
     table: &BackendTable,
-    folders: &[PathBuf],
-    surroundings: &Surroundings,
+    place: &Place<'_>,
     on_change: Option<&OnMountChange>,
 ) -> Result<(Arc<dyn SecretsBackend>, Process)> {
-    let found = catalogue::find(kind, folders).ok_or_else(|| {
+    let found = catalogue::find(kind, place.folders).ok_or_else(|| {
         BackendError::new(ErrorKind::Gone, format!("there is no plugin '{kind}'"))
-            .doing(format!("looking for libquarterdeck_{kind}.so in {}", shown(folders)))
+            .doing(format!("looking for libquarterdeck_{kind}.so in {}", shown(place.folders)))
             .hint("Build it with 'cargo build --release', or name its folder under [plugins] folders.")
     })?;
     let manifest = manifest(&found)?;
-    let setup = setup(layer, kind, table, &manifest, surroundings)?;
+    let setup = setup(layer, kind, table, &manifest, place)?;
     if table.isolation.as_deref() == Some("none") {
         let inside = Arc::new(InProcess::load(
             layer,
@@ -191,7 +193,7 @@ fn plugin(
         )?);
         return Ok((inside.clone(), Process::InProcess(inside)));
     }
-    let mut spec = HostSpec::new(layer, surroundings.executable.clone(), found.library, setup);
+    let mut spec = HostSpec::new(layer, place.surroundings.executable.clone(), found.library, setup);
     if let Some(told) = on_change.cloned() {
         let layer = layer.to_owned();
         let on_change: OnChange = Arc::new(move |status| told(&layer, status));
@@ -216,13 +218,8 @@ fn manifest(found: &Found) -> Result<PluginManifest> {
     })
 }
 
-fn setup(
-    layer: &str,
-    kind: &str,
-    table: &BackendTable,
-    manifest: &PluginManifest,
-    surroundings: &Surroundings,
-) -> Result<Setup> {
+fn setup(layer: &str, kind: &str, table: &BackendTable, manifest: &PluginManifest, place: &Place<'_>) -> Result<Setup> {
+    let surroundings = place.surroundings;
     let mut setup = Setup { instance: layer.to_owned(), ..Setup::default() };
     for (name, value) in &table.settings {
         let value = match value {
@@ -255,14 +252,21 @@ fn setup(
     {
         setup.secrets.insert("key".into(), key);
     }
+    // A version's id is a fingerprint; under a key of ours it stays the same when the file is sealed anew.
+    if kind == "fernet"
+        && let Some(key) = place.key
+    {
+        setup.secrets.insert("fingerprint_key".into(), key.derived(&format!("versions of {layer}")));
+    }
     Ok(setup)
 }
 
 /// The guide's own names, which steer and are never secrets (R1.2).
 pub fn is_reserved(entry: &str) -> bool {
+    let entry = entry.to_ascii_uppercase();
     const PREFIXES: [&str; 3] = ["DP_USE_", "DP_VAULT_", "DP_AUDIT_"];
     const NAMES: [&str; 3] = ["DP_SECRETS_ENCRYPTION_KEY", "DP_ENCRYPTED_SECRETS_FILE", "DP_ENVIRONMENT"];
-    NAMES.contains(&entry) || PREFIXES.iter().any(|prefix| entry.starts_with(prefix))
+    NAMES.contains(&entry.as_str()) || PREFIXES.iter().any(|prefix| entry.starts_with(prefix))
 }
 
 fn fernet_path(kind: &str, surroundings: &Surroundings) -> Option<PathBuf> {

@@ -92,7 +92,7 @@ pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_
     let journal: Arc<dyn Journal> = Arc::new(FileJournal::open(at)?);
     let who = who(&config, &surroundings, session);
     let look_only = opening.look_only.clone().or_else(|| look_only(&surroundings));
-    let mounts = mount_all(&config, &surroundings, opening.besides, opening.on_change.as_ref());
+    let mounts = mount_all(&config, &surroundings, Some(&key), opening.besides, opening.on_change.as_ref());
     Ok(Control {
         classes: config.classes(),
         look_only: RwLock::new(look_only),

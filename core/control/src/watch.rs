@@ -1,10 +1,14 @@
 //! Keeps an eye on every layer while a cockpit is open, and tells what it sees. Refuses to wait for one backend because
 //! of another: each has a thread of its own, asleep until its time, a nudge, or its process's death.
 
+use crate::config::duration;
+use crate::journal::verify_all;
 use crate::mount::Mount;
 use crate::observe::Observation;
+use crate::open::state_folder;
 use crate::overview::{LayerListing, secret_rows};
 use crate::serve::Control;
+use crate::tail::{Location, Places, Source, Tail, TailNews, TailOptions};
 use jiff::Timestamp;
 use quarterdeck_domain::audit::AuditLine;
 use quarterdeck_domain::catalogue::EventKind;
@@ -13,7 +17,9 @@ use quarterdeck_domain::overview::{BackendRow, Condition, JournalRow, SecretRow,
 use quarterdeck_domain::sanitise;
 use quarterdeck_host::{HostState, HostStatus};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// What a cockpit is told. Never a value.
@@ -29,15 +35,6 @@ pub enum Notice {
     Lines(Vec<AuditLine>),
     /// The audit's sources as they are now, all of them.
     Sources(Vec<SourceRow>),
-}
-
-/// placeholder
-pub struct Tail;
-impl Tail {
-    /// placeholder
-    pub fn fetch(&self, _: &str, _: quarterdeck_domain::audit::Place) -> std::io::Result<Vec<String>> {
-        Ok(Vec::new())
-    }
 }
 
 /// Where notices go; called from several threads.
@@ -103,57 +100,104 @@ impl Nudges {
 
 /// The watching threads. They end with the program.
 pub struct Watch {
+    eye: Eye,
+    tail: Tail,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What every watching thread holds.
+#[derive(Clone)]
+struct Eye {
     control: Arc<Control>,
     nudges: Arc<Nudges>,
     seen: Arc<Mutex<Vec<Observation>>>,
+    /// The last event known to be verified, and what is wrong with the journal.
+    verified: Arc<Mutex<(u64, Option<String>)>>,
     tell: Tell,
 }
 
 impl Watch {
-    /// Starts one thread for each layer. Nothing was asked yet when this returns.
+    /// Starts the tail, a thread for each layer, and one that verifies the journal and ends. Nothing was asked yet when
+    /// this returns.
     pub fn start(control: Arc<Control>, nudges: Arc<Nudges>, tell: Tell) -> std::io::Result<Self> {
         let seen = Arc::new(Mutex::new(control.mounts.iter().map(Observation::new).collect::<Vec<_>>()));
-        let watch = Self { control, nudges, seen, tell };
-        watch.tell_all();
-        for at in 0..watch.control.mounts.len() {
-            let watch = watch.handle();
-            let name = format!("layer {}", watch.control.mounts[at].layer);
-            std::thread::Builder::new().name(name).stack_size(256 << 10).spawn(move || watch.follow(at))?;
+        let eye = Eye { control, nudges, seen, verified: Arc::default(), tell };
+        eye.tell_all();
+        let teller = eye.clone();
+        let options = TailOptions { first_lines: FIRST_LINES, clock: Timestamp::now };
+        let tail = Tail::start(sources(&eye.control), options, move |news| teller.heard(news))?;
+        let mut threads = Vec::new();
+        for at in 0..eye.control.mounts.len() {
+            let eye = eye.clone();
+            let name = format!("layer {}", eye.control.mounts[at].layer);
+            threads.push(thread(&name, move || eye.follow(at))?);
         }
-        Ok(watch)
+        let verifier = eye.clone();
+        thread("verify", move || verifier.verify())?;
+        Ok(Self { eye, tail, threads })
     }
 
-    fn handle(&self) -> Self {
-        Self {
-            control: self.control.clone(),
-            nudges: self.nudges.clone(),
-            seen: self.seen.clone(),
-            tell: self.tell.clone(),
-        }
-    }
-
-    /// placeholder
-    pub fn tail(&self) -> std::io::Result<Arc<Tail>> {
-        Ok(Arc::new(Tail))
+    /// What fetches the whole text of an audit line.
+    pub fn places(&self) -> Places {
+        self.tail.places()
     }
 
     /// True while every thread that watches lives.
     pub fn is_alive(&self) -> bool {
-        true
+        self.threads.iter().all(|thread| !thread.is_finished())
     }
 
     /// Asks one layer, or all, at once; a wait before a restart ends.
     pub fn read_again(&self, layer: Option<&str>) {
-        for mount in self.control.mounts.iter().filter(|mount| layer.is_none_or(|wanted| mount.layer == wanted)) {
+        let Eye { control, nudges, .. } = &self.eye;
+        for mount in control.mounts.iter().filter(|mount| layer.is_none_or(|wanted| mount.layer == wanted)) {
             mount.restart_if_waiting();
-            self.nudges.now(&mount.layer);
+            nudges.now(&mount.layer);
         }
     }
+}
 
-    /// The journal has grown: what it says of the secrets is told anew.
-    pub fn journal_grew(&self, journal: JournalRow) {
-        (self.tell)(Notice::Journal(journal));
+impl Eye {
+    /// What the tail brought. A line of our own journal is folded before it is shown.
+    fn heard(&self, news: TailNews) {
+        if news.lines.iter().any(|line| line.source.as_ref() == JOURNAL) {
+            self.fold();
+        }
+        if !news.lines.is_empty() {
+            (self.tell)(Notice::Lines(news.lines));
+        }
+        (self.tell)(Notice::Sources(news.sources));
+    }
+
+    fn fold(&self) {
+        let grown = self.control.journal.catch_up();
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        match grown {
+            // What is read on was held to the chain as it was read.
+            Ok(_) if verified.0 > 0 && verified.1.is_none() => verified.0 = self.control.journal.head().seq,
+            Ok(_) => {}
+            Err(error) => verified.1 = Some(error.to_string()),
+        }
+        drop(verified);
+        self.tell_journal();
         self.tell_secrets();
+    }
+
+    /// Checks the whole chain once, beside everything else.
+    fn verify(&self) {
+        let folder = journal_folder(&self.control);
+        let result = match verify_all(&folder, &mut |_| ControlFlow::Continue(())) {
+            Ok(report) if report.is_sound() => (report.head.seq.max(self.control.journal.head().seq), None),
+            Ok(report) => (0, report.findings.first().map(ToString::to_string)),
+            Err(error) => (0, Some(error.to_string())),
+        };
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = result;
+        self.tell_journal();
+    }
+
+    fn tell_journal(&self) {
+        let (verified, broken) = self.verified.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (self.tell)(Notice::Journal(JournalRow { seq: self.control.journal.head().seq, verified, broken }));
     }
 
     fn follow(&self, at: usize) {
@@ -204,4 +248,35 @@ impl Watch {
         let rows = secret_rows(&listings, &self.control.state(), &self.control.config, Timestamp::now());
         (self.tell)(Notice::Secrets(rows));
     }
+}
+
+/// The name of our own journal among the sources.
+pub const JOURNAL: &str = "journal";
+/// Lines of each source on the first screen.
+const FIRST_LINES: usize = 1_000;
+
+/// What is tailed: the journal, configuration's files, and the guide's own log where it is named or lies at its place.
+pub fn sources(control: &Control) -> Vec<Source> {
+    let mut sources =
+        vec![Source { name: JOURNAL.into(), at: Location::Journal(journal_folder(control)), every: None }];
+    sources.extend(control.config.file.audit.source.iter().map(|source| Source {
+        name: sanitise::line(&source.name, 20).into_owned(),
+        at: Location::File(source.path.clone()),
+        every: source.every.as_deref().and_then(|text| duration::parse(text).ok()),
+    }));
+    let cwd = &control.surroundings.cwd;
+    let usual = cwd.join("logs/security_audit.log");
+    let named = control.surroundings.var("DP_AUDIT_LOG_FILE").map(|file| cwd.join(file));
+    if let Some(path) = named.or_else(|| usual.is_file().then_some(usual)) {
+        sources.push(Source { name: "security".into(), at: Location::File(path), every: None });
+    }
+    sources
+}
+
+fn journal_folder(control: &Control) -> std::path::PathBuf {
+    state_folder(&control.surroundings, control.config.environment).join("journal")
+}
+
+fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).stack_size(256 << 10).spawn(run)
 }

@@ -10,7 +10,7 @@ use quarterdeck_app::{Binding, Copied, Effect, Keymap, Message, Model, News, Sea
 use quarterdeck_control::config::Config;
 use quarterdeck_control::failure::Failure;
 use quarterdeck_control::serve::{Control, Done};
-use quarterdeck_control::watch::{Notice, Nudges, Tail, Tell, Watch};
+use quarterdeck_control::watch::{Notice, Nudges, Tell, Watch};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::request::{Purpose, Request, Target};
 use quarterdeck_panes::{Options, Theme, draw_frame};
@@ -55,7 +55,6 @@ pub(crate) fn run(control: Control, nudges: Arc<Nudges>, common: &Common) -> Out
         ascii: features.ascii,
         clear_clipboard_at: None,
         watch: None,
-        tail: None,
         control: control.clone(),
         send,
     };
@@ -136,7 +135,6 @@ struct Cockpit {
     ascii: bool,
     clear_clipboard_at: Option<Timestamp>,
     watch: Option<Watch>,
-    tail: Option<Arc<Tail>>,
     control: Arc<Control>,
     send: Sender<Arrival>,
 }
@@ -156,7 +154,6 @@ impl Cockpit {
             let _ = send.send(Arrival::News(news));
         });
         let watch = Watch::start(self.control.clone(), nudges, tell)?;
-        self.tail = Some(watch.tail()?);
         self.watch = Some(watch);
         Ok(())
     }
@@ -233,7 +230,7 @@ impl Cockpit {
                     watch.read_again(layer.as_deref());
                 }
             }
-            Effect::FetchLine { place, source } => self.fetch(place, source),
+            Effect::FetchLine { place, .. } => self.fetch(place),
             Effect::Copy(Copied::Text(text)) => self.copy(&text),
             Effect::Copy(Copied::Value(value)) => {
                 self.copy(value.expose());
@@ -278,12 +275,15 @@ impl Cockpit {
         }
     }
 
-    fn fetch(&self, place: quarterdeck_domain::audit::Place, source: Arc<str>) {
-        let (Some(tail), send) = (self.tail.clone(), self.send.clone()) else { return };
-        let _ = std::thread::Builder::new().name("fetch".into()).spawn(move || {
-            let lines = tail.fetch(&source, place).unwrap_or_else(|error| vec![error.to_string()]);
+    fn fetch(&self, place: quarterdeck_domain::audit::Place) {
+        let (Some(places), send) = (self.watch.as_ref().map(Watch::places), self.send.clone()) else { return };
+        let asked = std::thread::Builder::new().name("fetch".into()).spawn(move || {
+            let lines = places.fetch(place).unwrap_or_else(|error| vec![error.to_string()]);
             let _ = send.send(Arrival::News(News::LineDetail { place, lines }));
         });
+        if let Err(error) = asked {
+            let _ = self.send.send(Arrival::News(News::Failed(Message::plain(error.to_string()))));
+        }
     }
 
     fn draw(&mut self) {

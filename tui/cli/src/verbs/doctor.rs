@@ -160,7 +160,7 @@ fn plugins(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check>
 }
 
 fn backends(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check>) -> u8 {
-    let mounts = mount_all(config, surroundings, None, None);
+    let mounts = mount_all(config, surroundings, None, None, None);
     let mut status = 0;
     for (mount, seen) in mounts.iter().zip(ask_all(&mounts)) {
         let what = format!("backend {}", mount.layer);

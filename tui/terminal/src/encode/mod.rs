@@ -70,7 +70,6 @@ impl Encoder {
         if self.lost || (self.shown.cols, self.shown.rows) != (wanted.cols, wanted.rows) {
             self.clear(wanted.cols, wanted.rows, out);
         }
-        self.stylus.first_pen = None;
         let scrolled = self.body(wanted, out);
         if !scrolled && self.features.synchronised && out.len() - start > BRACKET_FROM {
             out.splice(start..start, *b"\x1b[?2026h");
@@ -137,36 +136,17 @@ impl Encoder {
         stylus
     }
 
-    /// Leaves the cursor where the frame wants it. A frame that finds it there comes back by DECRC, which is two
-    /// bytes and brings the pen along: a clock then costs its digits and one address.
+    /// Leaves the cursor where the frame wants it, by an address. Save and restore would be two bytes instead of four,
+    /// but what they keep differs from one terminal to the next.
     fn rest(&mut self, cursor: Option<(u16, u16)>, out: &mut Vec<u8>) {
         let was = std::mem::replace(&mut self.cursor, cursor);
-        let Some(at) = cursor else {
+        let Some((x, y)) = cursor else {
             if was.is_some() {
                 out.extend_from_slice(b"\x1b[?25l");
             }
             return;
         };
-        let stylus = &mut self.stylus;
-        let way = stylus.route(at.0, at.1);
-        if way.len() > 2 {
-            let first = stylus.first_pen.unwrap_or(stylus.pen);
-            match stylus.saved {
-                Some((place, pen)) if place == at && (pen == first || stylus.pen != first) => {
-                    out.extend_from_slice(b"\x1b8");
-                    stylus.pen = pen;
-                }
-                _ if was == cursor => {
-                    out.extend(way);
-                    out.extend_from_slice(b"\x1b7");
-                    stylus.saved = Some((at, stylus.pen));
-                }
-                _ => out.extend(way),
-            }
-        } else {
-            out.extend(way);
-        }
-        stylus.place = Place::At(at.0, at.1);
+        self.stylus.go(x, y, out);
         if was.is_none() {
             out.extend_from_slice(b"\x1b[?25h");
         }

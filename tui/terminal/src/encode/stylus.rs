@@ -21,17 +21,13 @@ pub(crate) enum Place {
 pub(crate) struct Stylus {
     pub(crate) place: Place,
     pub(crate) pen: Pen,
-    /// What DECRC would bring back.
-    pub(crate) saved: Option<((u16, u16), Pen)>,
-    /// The pen of the first glyph written since this was cleared.
-    pub(crate) first_pen: Option<Pen>,
     pub(crate) cols: u16,
     beyond_vt100: bool,
 }
 
 impl Stylus {
     pub(crate) fn new(cols: u16, beyond_vt100: bool) -> Self {
-        Self { place: Place::Unknown, pen: Pen::default(), saved: None, first_pen: None, cols, beyond_vt100 }
+        Self { place: Place::Unknown, pen: Pen::default(), cols, beyond_vt100 }
     }
 
     /// Moves the cursor.
@@ -110,7 +106,6 @@ impl Stylus {
 
     /// Writes a glyph where the cursor is, with the pen in hand.
     pub(crate) fn write(&mut self, glyph: Glyph, wide: bool, out: &mut Vec<u8>) {
-        self.first_pen.get_or_insert(self.pen);
         glyph.push(out);
         let Place::At(x, y) = self.place else { return };
         let x = x + if wide { 2 } else { 1 };
