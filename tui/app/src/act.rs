@@ -5,10 +5,11 @@ use crate::effect::{Copied, Effect};
 use crate::entry::{Entry, Line, Purpose};
 use crate::find::Find;
 use crate::key::{Code, Key};
-use crate::keymap::{ACTIONS, Action, FIXED, Row, row};
+use crate::keymap::{Action, FIXED, row};
 use crate::list::{Move, SecretId};
 use crate::model::{Access, Bell, Model, Overlay, Reveal, Screen, Weight};
 use crate::news::Message;
+use crate::over;
 use crate::tries::Deed;
 use crate::update::tell;
 use crate::value::Value;
@@ -23,7 +24,7 @@ pub(crate) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     }
     model.secrets.pin();
     if model.overlay.is_some() {
-        return overlay_key(model, key);
+        return over::key(model, key);
     }
     if model.entry.is_some() {
         return entry_key(model, key);
@@ -53,7 +54,7 @@ pub(crate) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 
 /// The one door. What is guarded stays shut while the session is look only, and while the screen is too small to see
 /// what is done.
-fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
+pub(crate) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
     let guarded = row(action).guarded;
     if model.size.is_tiny() && !matches!(action, Action::Quit | Action::Suspend | Action::Redraw) {
         return Vec::new();
@@ -153,7 +154,7 @@ fn not_built(model: &mut Model, what: &str, next: &str) {
     tell(model, Weight::Told, Message::with_next(format!("{what}: not built yet"), next));
 }
 
-fn quit(model: &mut Model) -> Vec<Effect> {
+pub(crate) fn quit(model: &mut Model) -> Vec<Effect> {
     hide(model);
     did(model, Deed::Leave);
     vec![Effect::Quit]
@@ -466,7 +467,7 @@ pub(crate) fn lock(model: &mut Model) -> Vec<Effect> {
     vec![Effect::LookOnly]
 }
 
-fn unlocked(model: &mut Model) -> Vec<Effect> {
+pub(crate) fn unlocked(model: &mut Model) -> Vec<Effect> {
     let Ok(until) = model.now.checked_add(model.setup.unlock_for) else { return Vec::new() };
     model.setup.access = Access::Unlocked { until };
     vec![Effect::Unlocked { until }]
@@ -488,92 +489,4 @@ pub(crate) fn bell_rings(model: &Model) -> bool {
 /// Ticks a line to try.
 pub(crate) fn did(model: &mut Model, deed: Deed) {
     model.setup.tries.iter_mut().filter(|line| line.deed == deed).for_each(|line| line.done = true);
-}
-
-// --- what lies over the screen -----------------------------------------------------------------------------------
-
-fn overlay_key(model: &mut Model, key: Key) -> Vec<Effect> {
-    if key.code == Code::Esc {
-        model.overlay = None;
-        return Vec::new();
-    }
-    match model.overlay.take() {
-        Some(Overlay::KillSwitch) => model.overlay = (key.code != Code::Enter).then_some(Overlay::KillSwitch),
-        Some(Overlay::Leave) => match key.code {
-            Code::Enter | Code::Char('y' | 'q') => return quit(model),
-            Code::Char('n') => {}
-            _ => model.overlay = Some(Overlay::Leave),
-        },
-        Some(Overlay::Unlock) => match key.code {
-            Code::Enter | Code::Char('y') => return unlocked(model),
-            Code::Char('n' | 'q') => {}
-            _ => model.overlay = Some(Overlay::Unlock),
-        },
-        Some(Overlay::Help { filter, scroll }) => model.overlay = help_key(filter, scroll, key),
-        Some(Overlay::Palette { filter, place }) => return palette_key(model, filter, place, key),
-        None => {}
-    }
-    Vec::new()
-}
-
-fn help_key(mut filter: Line, scroll: usize, key: Key) -> Option<Overlay> {
-    let last = help_rows(filter.text()).len().saturating_sub(1);
-    let scroll = match key.code {
-        Code::Enter => return None,
-        // With nothing typed yet, the keys that opened it and that leave a pane close it.
-        Code::Char('?' | 'q') | Code::F(1) if filter.text().is_empty() => return None,
-        Code::Down => (scroll + 1).min(last),
-        Code::Up => scroll.saturating_sub(1),
-        Code::PageDown => (scroll + 10).min(last),
-        Code::PageUp => scroll.saturating_sub(10),
-        _ => {
-            if filter.edit(key) {
-                0
-            } else {
-                scroll
-            }
-        }
-    };
-    Some(Overlay::Help { filter, scroll })
-}
-
-fn palette_key(model: &mut Model, mut filter: Line, place: usize, key: Key) -> Vec<Effect> {
-    let rows = palette_rows(filter.text(), model.screen);
-    let last = rows.len().saturating_sub(1);
-    let place = match key.code {
-        Code::Enter => return rows.get(place).map_or_else(Vec::new, |row| perform(model, row.action)),
-        Code::Backspace if filter.text().is_empty() => return Vec::new(),
-        Code::Down | Code::Tab => (place + 1).min(last),
-        Code::Up | Code::BackTab => place.saturating_sub(1),
-        _ => {
-            if filter.edit(key) {
-                0
-            } else {
-                place
-            }
-        }
-    };
-    model.overlay = Some(Overlay::Palette { filter, place });
-    Vec::new()
-}
-
-/// The rows of the help that a filter lets through.
-pub fn help_rows(filter: &str) -> Vec<&'static Row> {
-    let wanted = filter.trim().to_lowercase();
-    let fits = |text: &str| text.to_lowercase().contains(&wanted);
-    let key = |keys: &str| keys.split(' ').any(|key| key == filter.trim());
-    ACTIONS.iter().filter(|row| fits(row.name) || fits(row.help) || key(row.keys)).collect()
-}
-
-/// The rows of the palette that a filter lets through, those whose name begins with it first.
-pub fn palette_rows(filter: &str, screen: Screen) -> Vec<&'static Row> {
-    let wanted = filter.trim().to_lowercase();
-    let useful = |row: &&Row| row.scope.holds(screen) && row.action != Action::Palette;
-    let mut rows: Vec<&Row> = ACTIONS
-        .iter()
-        .filter(useful)
-        .filter(|row| row.name.contains(&wanted) || row.help.to_lowercase().contains(&wanted))
-        .collect();
-    rows.sort_by_key(|row| (!row.name.starts_with(&wanted), !row.name.contains(&wanted)));
-    rows
 }

@@ -41,7 +41,7 @@ fn kill_switch(model: &Model) -> Vec<(String, Role)> {
         None => "  1  Call your broker's desk (no number is configured)".into(),
     };
     [
-        ("There is no kill-switch here yet.", Role::Danger),
+        (" There is no kill-switch here yet. ", Role::DangerBand),
         ("Nothing was sent, and nothing can be sent from this dialog.", Role::Strong),
         ("", Role::Text),
         ("To stop trading now:", Role::Text),
