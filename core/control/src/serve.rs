@@ -237,6 +237,7 @@ impl Control {
             Request::Write { target } => secret(target, "set"),
             Request::Delete { target } => secret(target, "delete"),
             Request::Rekey { layer } | Request::Validate { layer } => check(layer),
+            Request::QueryAudit { filter } => check(&quarterdeck_domain::sanitise::line(filter, 400)),
             Request::OpenSession { host, program, pid } => Detail::Session {
                 host: host.clone(),
                 program: program.clone(),
@@ -250,9 +251,11 @@ impl Control {
     fn carry_out(&self, ask: Ask) -> Result<Done, Failure> {
         let Ask { request, value, expected } = ask;
         match request {
-            Request::OpenSession { .. } | Request::CloseSession | Request::ShowConfig | Request::VerifyJournal => {
-                Ok(Done::Nothing)
-            }
+            Request::OpenSession { .. }
+            | Request::CloseSession
+            | Request::ShowConfig
+            | Request::VerifyJournal
+            | Request::QueryAudit { .. } => Ok(Done::Nothing),
             Request::Read { target, .. } => {
                 self.on(&target, |mount, name| mount.backend().read(name, None, mount.call())).map(Done::Read)
             }
@@ -307,7 +310,11 @@ impl Control {
 fn is_instant(request: &Request) -> bool {
     matches!(
         request,
-        Request::OpenSession { .. } | Request::CloseSession | Request::ShowConfig | Request::VerifyJournal
+        Request::OpenSession { .. }
+            | Request::CloseSession
+            | Request::ShowConfig
+            | Request::VerifyJournal
+            | Request::QueryAudit { .. }
     )
 }
 

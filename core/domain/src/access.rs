@@ -79,6 +79,15 @@ pub fn may_read(role: Option<Role>, class: Class, environment: Option<Environmen
     }
 }
 
+/// May this role search and export all audit lines here? It is Governance's; in QA, the demo and without an environment
+/// everybody's but a Trader's, who sees the tail alone (R4.1).
+pub fn may_query(role: Option<Role>, environment: Option<Environment>) -> bool {
+    match environment {
+        Some(Environment::Paper | Environment::Production) => role == Some(Role::Governance),
+        Some(Environment::Qa | Environment::Demo) | None => role != Some(Role::Trader),
+    }
+}
+
 /// Who may change a secret here, and whose yes it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -151,6 +160,15 @@ mod tests {
             assert_eq!(may_change(Some(role), Some(Production)), Change::Refused);
         }
         assert_eq!(may_change(Some(Role::Qa), Some(Qa)), Change::Allowed);
+    }
+
+    #[test]
+    fn a_trader_never_queries_and_governance_always_may() {
+        for environment in [None, Some(Qa), Some(Paper), Some(Production)] {
+            assert!(!may_query(Some(Trader), environment));
+            assert!(may_query(Some(Governance), environment));
+        }
+        assert!(!may_query(Some(Devops), Some(Production)));
     }
 
     #[test]

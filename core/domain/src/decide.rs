@@ -53,6 +53,7 @@ pub fn decide(situation: &Situation<'_>, request: &Request) -> Decision {
         Request::Read { target, .. } => read(situation, &target.name),
         Request::Write { .. } | Request::Delete { .. } | Request::Rekey { .. } => change(situation),
         Request::OpenSession { .. } => open(situation),
+        Request::QueryAudit { .. } => query(situation),
         Request::CloseSession
         | Request::Validate { .. }
         | Request::GenerateKey
@@ -72,6 +73,18 @@ fn open(situation: &Situation<'_>) -> Decision {
         Some(Role::Service) => Decision::Refuse(vec!["the role 'service' is for programs: it has no log-in".into()]),
         _ => Decision::Permit,
     }
+}
+
+fn query(situation: &Situation<'_>) -> Decision {
+    if access::may_query(situation.who.role, situation.environment) {
+        return Decision::Permit;
+    }
+    Decision::Refuse(vec![match situation.who.role {
+        Some(role) => {
+            format!("the role '{role}' sees the tail and may not search all audit lines {}", place(situation))
+        }
+        None => no_role(situation),
+    }])
 }
 
 fn read(situation: &Situation<'_>, name: &str) -> Decision {
@@ -135,6 +148,7 @@ mod tests {
             Request::GenerateKey,
             Request::ShowConfig,
             Request::VerifyJournal,
+            Request::QueryAudit { filter: "actor=alice".into() },
         ]
     }
 

@@ -75,6 +75,11 @@ pub enum Request {
     ShowConfig,
     /// Checks the journal's chain.
     VerifyJournal,
+    /// Searches all audit lines, older files too.
+    QueryAudit {
+        /// The filter.
+        filter: String,
+    },
 }
 
 impl Request {
@@ -92,6 +97,7 @@ impl Request {
             Self::GenerateKey => EventKind::KeyGenerated,
             Self::ShowConfig => EventKind::ConfigRead,
             Self::VerifyJournal => EventKind::JournalVerified,
+            Self::QueryAudit { .. } => EventKind::AuditQueried,
         }
     }
 
@@ -105,6 +111,7 @@ impl Request {
             Self::GenerateKey => "key://fernet".into(),
             Self::ShowConfig => "config://".into(),
             Self::VerifyJournal => "journal://".into(),
+            Self::QueryAudit { .. } => "audit://".into(),
         }
     }
 

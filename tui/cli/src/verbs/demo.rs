@@ -281,23 +281,29 @@ fn closed_within(pause: Duration) -> bool {
     !matches!(poll(&mut fds, Some(&timeout)), Ok(0))
 }
 
-/// One line of the other program's audit, in the schema of S Q2.5.
+/// One line of the other program's audit: reads of secrets in the schema of S Q2.5, the rest in that of S Q5.1.
 fn order(number: u64, at: Timestamp) -> String {
-    const LINES: [(&str, &str, &str, &str, &str); 8] = [
-        ("alpha-us", "demo/trader/ibkr-api-key", "READ", "SUCCESS", "order-submission"),
-        ("alpha-us", "order ****7731", "ORDER_SUBMIT", "SUCCESS", "order-submission"),
-        ("gamma-eu", "demo/rds/password", "READ", "SUCCESS", "position-store"),
-        ("alpha-us", "order ****7731", "ORDER_FILLED", "SUCCESS", "order-submission"),
-        ("beta-us", "broker ****4791", "LOGIN", "FAILURE", "session"),
-        ("beta-us", "broker ****4791", "LOGIN", "SUCCESS", "session"),
-        ("gamma-eu", "order ****7732", "ORDER_SUBMIT", "SUCCESS", "order-submission"),
-        ("gamma-eu", "order ****7732", "ORDER_CANCEL", "SUCCESS", "order-submission"),
+    const LINES: [(&str, &str, &str, &str); 8] = [
+        ("alpha-us", "demo/trader/ibkr-api-key", "SECRET_READ", "SUCCESS"),
+        ("alpha-us", "order://****7731", "ORDER_SUBMIT", "SUCCESS"),
+        ("gamma-eu", "demo/rds/password", "SECRET_READ", "SUCCESS"),
+        ("alpha-us", "order://****7731", "ORDER_FILLED", "SUCCESS"),
+        ("beta-us", "broker://****4791", "LOGIN_FAILED", "FAILURE"),
+        ("beta-us", "broker://****4791", "LOGIN_SUCCESS", "SUCCESS"),
+        ("gamma-eu", "order://****7732", "ORDER_SUBMIT", "SUCCESS"),
+        ("gamma-eu", "order://****7732", "ORDER_CANCEL", "SUCCESS"),
     ];
-    let at_line = usize::try_from(number).unwrap_or_default() % LINES.len();
-    let (actor, resource, action, result, purpose) = LINES[at_line];
-    let failure = if result == "FAILURE" { "\"INVALID_CREDENTIALS\"" } else { "null" };
+    let (actor, resource, kind, status) = LINES[usize::try_from(number).unwrap_or_default() % LINES.len()];
+    let failure = if status == "FAILURE" { "\"INVALID_CREDENTIALS\"" } else { "null" };
     let took = 20 + (number * 7) % 40;
+    let at = format!("{at:.3}");
+    if kind == "SECRET_READ" {
+        return format!(
+            "{{\"timestamp\":\"{at}\",\"actor\":\"service-role:{actor}\",\"resource\":\"{resource}\",\"action\":\"READ\",\"result\":\"{status}\",\"duration_ms\":{took},\"ip_address\":\"127.0.0.1\",\"request_id\":\"req-demo{number}\",\"failure_reason\":{failure},\"context\":{{\"purpose\":\"order-submission\",\"environment\":\"demo\",\"session_id\":\"sess-demo\"}}}}\n"
+        );
+    }
+    let verb = kind.split('_').next_back().unwrap_or(kind);
     format!(
-        "{{\"timestamp\":\"{at:.3}\",\"actor\":\"service-role:{actor}\",\"resource\":\"{resource}\",\"action\":\"{action}\",\"result\":\"{result}\",\"duration_ms\":{took},\"ip_address\":\"127.0.0.1\",\"request_id\":\"req-demo{number}\",\"failure_reason\":{failure},\"context\":{{\"purpose\":\"{purpose}\",\"environment\":\"demo\",\"session_id\":\"sess-demo\"}}}}\n"
+        "{{\"timestamp\":\"{at}\",\"event_id\":\"evt-demo{number}\",\"event_type\":\"{kind}\",\"actor\":{{\"type\":\"service\",\"id\":\"{actor}\",\"role\":\"service\",\"session_id\":\"sess-demo\"}},\"action\":{{\"verb\":\"{verb}\",\"resource\":\"{resource}\",\"resource_id\":\"\"}},\"context\":{{\"ip_address\":\"127.0.0.1\",\"request_id\":\"req-demo{number}\",\"environment\":\"demo\"}},\"result\":{{\"status\":\"{status}\",\"duration_ms\":{took},\"error_code\":{failure}}},\"security_context\":{{\"mfa_verified\":false,\"anomaly_score\":null}}}}\n"
     )
 }
