@@ -90,7 +90,7 @@ fn row_of(model: &Model, row: &SecretRow, selected: Option<&SecretId>) -> Row {
     Row {
         name: row.name.clone(),
         backend: row.backend.clone(),
-        version: words::version(row.version.as_deref()),
+        version: words::short_version(row.version.as_deref()),
         fill,
         due: row.due_at.map_or_else(|| "-".to_owned(), |due| words::left(due.duration_since(model.now))),
         state: state(model, row),
@@ -107,7 +107,8 @@ fn state(model: &Model, row: &SecretRow) -> String {
             let days = row.age.at(model.now).unwrap_or_default().as_secs() / 86_400;
             vec![format!("over {days} d")]
         }
-        (SecretState::NoAgeKnown, _) if row.layer == "env" => vec!["set outside".to_owned()],
+        (SecretState::NoAgeKnown, _) if row.layer == "env" && row.shadows.is_empty() => vec!["set outside".to_owned()],
+        (SecretState::NoAgeKnown, _) if row.backend == "yaml" => vec!["PLAIN TEXT".to_owned()],
         (SecretState::NoAgeKnown, _) => Vec::new(),
         (state, _) => vec![state.words().to_owned()],
     };
@@ -118,7 +119,7 @@ fn state(model: &Model, row: &SecretRow) -> String {
     if !row.shadows.is_empty() {
         parts.push(format!("shadows {}", row.shadows.len()));
     }
-    if !row.warnings.is_empty() {
+    if !row.warnings.is_empty() && row.backend != "yaml" {
         parts.push("warning".to_owned());
     }
     if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }

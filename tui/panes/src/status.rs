@@ -34,7 +34,7 @@ impl View {
             backends,
             all_up: up == rows.len() && !rows.is_empty(),
             journal: journal(model),
-            alarms: worries(model).into_iter().map(|worry| worry.short).collect(),
+            alarms: worries(model).into_iter().filter_map(|worry| worry.short).collect(),
         }
     }
 }

@@ -83,6 +83,14 @@ pub(crate) fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
+/// A version as a table shows it: a bare number gets its `v`; a fingerprint or a UUID is for the detail.
+pub(crate) fn short_version(version: Option<&str>) -> String {
+    match version {
+        Some(short) if short.len() <= 5 => self::version(version),
+        _ => "-".to_owned(),
+    }
+}
+
 /// A version as it is shown: a bare number gets its `v`.
 pub(crate) fn version(version: Option<&str>) -> String {
     match version {

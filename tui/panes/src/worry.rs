@@ -10,8 +10,9 @@ use quarterdeck_domain::severity::Severity;
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worry {
-    /// For row 2, in capitals: `VAULT SEALED`.
-    pub short: String,
+    /// For row 2, in capitals: `VAULT SEALED`. `None` where it is about one secret or one line, not about what this
+    /// screen itself stands on: row 3 and the panes say that.
+    pub short: Option<String>,
     /// A sentence's first half: `vault SEALED for 2 min`.
     pub what: String,
     /// Why, as far as it is known; may be empty: `503`.
@@ -52,7 +53,7 @@ pub(crate) fn stale_source(model: &Model, row: &SourceRow) -> Option<SignedDurat
 fn silence(model: &Model) -> Option<Worry> {
     let silent = words::age(model.silent_for()?);
     Some(Worry {
-        short: format!("STALE {silent}"),
+        short: Some(format!("STALE {silent}")),
         what: format!("This screen has learnt nothing for {silent}"),
         why: String::new(),
         next: "What it shows is old: ^C, and start again".into(),
@@ -62,7 +63,7 @@ fn silence(model: &Model) -> Option<Worry> {
 fn journal(model: &Model) -> Option<Worry> {
     let broken = model.known.journal.as_ref()?.broken.as_ref()?;
     Some(Worry {
-        short: "JOURNAL BROKEN".into(),
+        short: Some("JOURNAL BROKEN".into()),
         what: "JOURNAL BROKEN".into(),
         why: broken.clone(),
         next: "See it with 'quarterdeck audit verify'".into(),
@@ -81,7 +82,7 @@ fn written(model: &Model, severity: Severity, fresh: SignedDuration) -> Option<W
     });
     let audit = model.setup.keymap.shown(Action::Audit);
     Some(Worry {
-        short: format!("{severity} {}", words::clock(at)),
+        short: None,
         what: format!("{severity} {} {} {}", words::clock(at), line.actor(), line.kind()),
         why: format!("{} {}", line.resource(), line.outcome()).trim().to_owned(),
         next: format!("{audit} then {key} shows it"),
@@ -96,7 +97,7 @@ fn backend_down(model: &Model) -> impl Fn(&BackendRow) -> Option<Worry> {
         let (why, remedy) = row.error.clone().unwrap_or_default();
         let next = if remedy.is_empty() { "6 shows it".into() } else { sentence(&remedy) };
         let code = code.to_uppercase();
-        let short = format!("{} {code}", row.name.to_uppercase());
+        let short = Some(format!("{} {code}", row.name.to_uppercase()));
         Some(Worry { short, what: format!("{} {code} for {age}", row.name), why, next })
     }
 }
@@ -107,7 +108,7 @@ fn backend_stale(model: &Model, row: &BackendRow) -> Option<Worry> {
     }
     let age = words::age(stale_backend(model, row)?);
     Some(Worry {
-        short: format!("{} STALE {age}", row.name.to_uppercase()),
+        short: Some(format!("{} STALE {age}", row.name.to_uppercase())),
         what: format!("{} STALE, last answered {age} ago", row.name),
         why: String::new(),
         next: "r asks again".into(),
@@ -128,15 +129,14 @@ fn secrets(model: &Model) -> Option<Worry> {
         SecretState::Unreadable => "6 shows its backend",
         _ => "2 shows it",
     };
-    let short = format!("{} {worst}", words::count(rows.len(), "secret"));
-    Some(Worry { short, what, why: String::new(), next: next.into() })
+    Some(Worry { short: None, what, why: String::new(), next: next.into() })
 }
 
 fn source(model: &Model, row: &SourceRow) -> Option<Worry> {
     if let Some(age) = stale_source(model, row) {
         let age = words::age(age);
         return Some(Worry {
-            short: format!("STALE {} {age}", row.name),
+            short: Some(format!("STALE {} {age}", row.name)),
             what: format!("{} STALE, nothing written for {age}", row.name),
             why: String::new(),
             next: "See that its program runs".into(),
@@ -144,7 +144,7 @@ fn source(model: &Model, row: &SourceRow) -> Option<Worry> {
     }
     let trouble = row.trouble.as_ref().filter(|trouble| !is_waiting(trouble))?;
     Some(Worry {
-        short: format!("{} UNREADABLE", row.name.to_uppercase()),
+        short: Some(format!("{} UNREADABLE", row.name.to_uppercase())),
         what: format!("{} can't be followed", row.name),
         why: trouble.clone(),
         next: "See the file's owner and mode".into(),
