@@ -2,7 +2,7 @@
 //! removed, made later. Refuses to lose what it can still reach: a renamed file is read on by its descriptor, a cut
 //! one by its copy.
 
-use super::lines::{self, Change, Lines, Reading};
+use super::lines::{self, Change, Identity, Lines, Reading};
 use super::watch::{Heard, Watch, Wd};
 use super::{Location, Source, backwards};
 use crate::journal;
@@ -25,7 +25,9 @@ pub(super) struct Follower {
     name: Arc<str>,
     source: Source,
     first_lines: usize,
-    folder: Option<(PathBuf, Wd)>,
+    folder: Option<Folder>,
+    /// The folder above the watched one, while that can't tell its own removal.
+    above: Option<Wd>,
     /// What was followed before and may still be written to, or the copy of what was cut.
     old: Option<Open>,
     open: Option<Open>,
@@ -38,6 +40,14 @@ pub(super) struct Follower {
     moved: bool,
     /// Names came or went in the folder.
     renamed: bool,
+}
+
+/// The folder that is watched.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    id: Identity,
+    wd: Wd,
 }
 
 #[derive(Debug)]
@@ -56,6 +66,7 @@ impl Follower {
             source,
             first_lines,
             folder: None,
+            above: None,
             old: None,
             open: None,
             trouble: None,
@@ -83,11 +94,16 @@ impl Follower {
             Heard::Lost => (self.stirred, self.moved, self.renamed) = (true, true, true),
             Heard::Itself { wd, gone } => {
                 self.stirred = true;
-                self.moved |= *gone && self.folder.as_ref().is_some_and(|(_, folder)| folder == wd);
+                self.moved |= *gone && self.folder.as_ref().is_some_and(|folder| folder.wd == *wd);
                 self.renamed |= *gone;
             }
+            Heard::Name { wd, name } if self.above == Some(*wd) => {
+                let own = self.folder.as_ref().and_then(|folder| folder.path.file_name());
+                let ours = own.is_none_or(|own| own == name);
+                (self.stirred, self.moved) = (self.stirred || ours, self.moved || ours);
+            }
             Heard::Name { name, .. } => {
-                let waits = self.folder.as_ref().is_none_or(|(folder, _)| folder != self.home());
+                let waits = self.folder.as_ref().is_none_or(|folder| folder.path != self.home());
                 self.moved |= waits;
                 self.stirred |= waits || self.is_ours(name);
                 self.renamed |= self.stirred;
@@ -122,6 +138,7 @@ impl Follower {
         }
         let before = out.len();
         let more = self.read(watch, limit, out);
+        self.guard(watch);
         let fresh = out.len() - before;
         self.count += fresh as u64;
         if fresh > 0 && now.is_some() {
@@ -315,26 +332,52 @@ impl Follower {
     /// Watches the source's folder, or while it is missing the deepest one there is above it.
     fn arm(&mut self, watch: &mut Watch) {
         self.moved = false;
+        for wd in self.above.take().into_iter().chain(self.folder.take().map(|folder| folder.wd)) {
+            watch.forget(wd, self.user);
+        }
         loop {
-            let home = self.home().to_owned();
-            let Some(folder) = home.ancestors().find(|folder| folder.is_dir()).map(Path::to_owned) else { return };
-            if let Some((_, wd)) = self.folder.take() {
-                watch.forget(wd, self.user);
-            }
-            match watch.folder(&folder, self.user) {
-                Ok(wd) => self.folder = Some((folder.clone(), wd)),
+            let Some((path, id)) = self.deepest() else { return };
+            let wd = match watch.folder(&path, self.user) {
+                Ok(wd) => wd,
                 // Removed between the look and the watch.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => {
                     self.trouble = Some(format!("can't be watched: {error}"));
                     return;
                 }
-            }
-            // Made between the look and the watch: look again.
-            if folder == home || home.ancestors().find(|folder| folder.is_dir()) == Some(&folder) {
+            };
+            // Made or replaced between the look and the watch: look again.
+            if self.deepest() == Some((path.clone(), id)) {
+                self.folder = Some(Folder { path, id, wd });
                 return;
             }
+            watch.forget(wd, self.user);
         }
+    }
+
+    /// While a removed file is held open, the system keeps its folders alive too, and a folder that is removed then
+    /// says nothing. So long the folder above it is asked.
+    fn guard(&mut self, watch: &mut Watch) {
+        let held = [&self.open, &self.old].into_iter().flatten().any(|open| open.lines.is_unlinked());
+        if !held {
+            if let Some(wd) = self.above.take() {
+                watch.forget(wd, self.user);
+            }
+            return;
+        }
+        let Some(folder) = self.folder.as_ref().filter(|_| self.above.is_none()) else { return };
+        self.above = folder.path.parent().and_then(|above| watch.folder(above, self.user).ok());
+        if self.deepest() != Some((folder.path.clone(), folder.id)) {
+            (self.stirred, self.moved) = (true, true);
+        }
+    }
+
+    /// The source's folder, or the deepest existing one above it.
+    fn deepest(&self) -> Option<(PathBuf, Identity)> {
+        self.home().ancestors().find_map(|folder| {
+            let facts = fs::metadata(folder).ok().filter(fs::Metadata::is_dir)?;
+            Some((folder.to_owned(), lines::identity(&facts)))
+        })
     }
 
     fn home(&self) -> &Path {

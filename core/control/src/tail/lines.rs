@@ -149,7 +149,7 @@ impl Lines {
     fn take(&mut self, block: &[u8], sink: &mut dyn FnMut(Place, &[u8])) -> usize {
         let mut given = 0;
         let mut from = 0;
-        while let Some(length) = block.get(from..).and_then(|rest| memchr(rest)) {
+        while let Some(length) = block.get(from..).and_then(memchr) {
             let piece = block.get(from..from + length).unwrap_or_default();
             given += usize::from(self.finish(piece, sink));
             from += length + 1;
