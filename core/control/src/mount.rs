@@ -302,10 +302,13 @@ pub struct Judged {
     pub sha256: String,
 }
 
-/// Loads a plugin in a child of its own, with nothing configured, and says what it is or why it was refused.
+/// Loads a plugin in a child of its own, as it is configured when nothing is said, and says what it is or why it was
+/// refused. It gets no secret.
 pub fn judge(found: &Found, surroundings: &Surroundings) -> std::result::Result<Judged, String> {
-    manifest(found).map_err(|error| error.to_string())?;
-    let setup = Setup { instance: found.name.clone(), ..Setup::default() };
+    let usual = BackendTable::default();
+    let place = Place { folders: &[], surroundings, key: None };
+    let setup = manifest(found).and_then(|manifest| setup(&found.name, &found.name, &usual, &manifest, &place));
+    let setup = Setup { secrets: Default::default(), ..setup.map_err(|error| error.to_string())? };
     let hosted = Hosted::new(HostSpec::new(&found.name, surroundings.executable.clone(), found.library.clone(), setup));
     let ready = hosted.ready(Duration::from_secs(5));
     let status = hosted.status();

@@ -17,12 +17,14 @@ use quarterdeck_panes::{Options, Theme, draw_frame};
 use quarterdeck_terminal::{ColorFlag, ColorMode, Features, Frame, Input, Limits, Screen, Terminal};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A revealed value that was copied leaves the clipboard after this.
 const CLIPBOARD: SignedDuration = SignedDuration::from_secs(30);
 /// How much news is taken before the screen is drawn again.
 const BATCH: usize = 256;
+/// What comes by itself is drawn at most so often; a key's answer is drawn at once.
+const PAUSE: Duration = Duration::from_millis(125);
 
 /// Something that arrived.
 enum Arrival {
@@ -54,6 +56,8 @@ pub(crate) fn run(control: Control, nudges: Arc<Nudges>, common: &Common) -> Out
         theme,
         ascii: features.ascii,
         clear_clipboard_at: None,
+        drawn: Instant::now(),
+        owed: false,
         watch: None,
         control: control.clone(),
         send,
@@ -134,6 +138,9 @@ struct Cockpit {
     theme: Theme,
     ascii: bool,
     clear_clipboard_at: Option<Timestamp>,
+    drawn: Instant,
+    /// Something changed and is not drawn yet.
+    owed: bool,
     watch: Option<Watch>,
     control: Arc<Control>,
     send: Sender<Arrival>,
@@ -161,11 +168,17 @@ impl Cockpit {
     /// Takes what arrives until it is time to leave; gives the exit status.
     fn turn(&mut self, receive: &Receiver<Arrival>, terminal: &Terminal) -> u8 {
         loop {
-            let now = Timestamp::now();
-            let wait = Duration::try_from(wake_at(&self.model).duration_since(now)).unwrap_or(Duration::ZERO);
-            let mut ending = match receive.recv_timeout(wait) {
-                Ok(arrival) => self.arrived(arrival, terminal),
-                Err(RecvTimeoutError::Timeout) => self.tick(terminal),
+            let mut prompt = false;
+            let mut ending = match receive.recv_timeout(self.patience()) {
+                Ok(arrival) => {
+                    prompt |= is_awaited(&arrival);
+                    self.arrived(arrival, terminal)
+                }
+                Err(RecvTimeoutError::Timeout) if wake_at(&self.model) <= Timestamp::now() => {
+                    prompt = true;
+                    self.tick(terminal)
+                }
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => Some(1),
             };
             // One picture for all that is there already.
@@ -173,13 +186,25 @@ impl Cockpit {
                 if ending.is_some() {
                     break;
                 }
+                prompt |= is_awaited(&arrival);
                 ending = self.arrived(arrival, terminal);
             }
             if let Some(status) = ending {
                 return status;
             }
-            self.draw();
+            if prompt || self.drawn.elapsed() >= PAUSE {
+                self.draw();
+            } else {
+                self.owed = true;
+            }
         }
+    }
+
+    /// How long nothing has to be done: until the model wants the time, or a picture is owed.
+    fn patience(&self) -> Duration {
+        let wake = wake_at(&self.model).duration_since(Timestamp::now());
+        let wake = Duration::try_from(wake).unwrap_or(Duration::ZERO);
+        if self.owed { wake.min(PAUSE.saturating_sub(self.drawn.elapsed())) } else { wake }
     }
 
     fn tick(&mut self, terminal: &Terminal) -> Option<u8> {
@@ -292,7 +317,19 @@ impl Cockpit {
         let options = Options { ascii: self.ascii };
         let cursor = draw_frame(&self.model, &self.theme, options, area, &mut buffer);
         let sensitive = matches!(self.model.reveal, quarterdeck_app::Reveal::Shown { .. });
+        (self.drawn, self.owed) = (Instant::now(), false);
         self.screen.show(Frame { buffer, cursor: cursor.map(|at| (at.x, at.y)), sensitive });
+    }
+}
+
+/// True for what a person did or waits for.
+fn is_awaited(arrival: &Arrival) -> bool {
+    match arrival {
+        Arrival::Input(_) => true,
+        Arrival::News(news) => matches!(
+            news,
+            News::Revealed { .. } | News::LineDetail { .. } | News::Told(_) | News::Refused(_) | News::Failed(_)
+        ),
     }
 }
 

@@ -212,7 +212,7 @@ fn draw_heading(view: &View, pen: &mut Pen<'_>, line: Rect) {
     let rule = if pen.ascii { "--" } else { "\u{2500}\u{2500}" };
     let picture = spark(&view.minutes, 6, pen.ascii);
     let (open, close) = if pen.ascii { ("[", "]") } else { ("", "") };
-    let rate = format!(" {}/min {open}{picture}{close} 10 min ", view.per_minute);
+    let rate = format!(" {:>3}/min {open}{picture}{close} 10 min ", view.per_minute);
     let [critical, major, minor, info] = view.day;
     let worst = [("CRITICAL", critical, Role::SeverityCritical), ("MAJOR", major, Role::SeverityMajor)];
     let rest = [("MINOR", minor, Role::SeverityMinor), ("info", info, Role::SeverityInfo)];
@@ -228,7 +228,7 @@ fn draw_heading(view: &View, pen: &mut Pen<'_>, line: Rect) {
     if long {
         pieces.push((rule.into(), Role::Rule));
         for (name, age, bad) in &view.ages {
-            pieces.push((format!(" {name} {age} "), if *bad { Role::Danger } else { Role::Label }));
+            pieces.push((format!(" {name} {age:>5} "), if *bad { Role::Danger } else { Role::Label }));
         }
     }
     let width = |pieces: &[(String, Role)]| pieces.iter().map(|(text, _)| columns(text)).sum::<u16>();

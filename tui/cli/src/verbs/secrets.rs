@@ -159,7 +159,11 @@ fn list(common: &Common, layer: Option<&str>, text: &str) -> Outcome {
     if common.json {
         output::data(&rows.iter().map(|row| rows::secret(row, now)).collect());
     } else if rows.is_empty() {
-        output::text("no secret yet. Store one with 'quarterdeck secrets set NAME'");
+        output::text(&match (text.as_str(), layer) {
+            ("", None) => "no secret yet. Store one with 'quarterdeck secrets set NAME'".to_owned(),
+            ("", Some(layer)) => format!("no name comes from {layer}"),
+            (text, _) => format!("no name has '{}' in it", output::one_line(text)),
+        });
     } else {
         let cells = std::iter::once(rows::secret_header()).chain(rows.iter().map(|row| rows::secret_cells(row, now)));
         output::text(&output::table(&cells.collect::<Vec<_>>()));
