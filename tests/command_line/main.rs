@@ -1,0 +1,14 @@
+//! The command line as a person, a script and the guide's reader meet it: each verb's standard output, standard error
+//! and exit status. Refuses to look inside: the program is run as it is installed.
+
+#[path = "../house/mod.rs"]
+mod house;
+
+mod layers;
+mod pages;
+mod places;
+mod roles;
+mod shapes;
+mod transcripts;
+mod trouble;
+mod values;

@@ -1,0 +1,124 @@
+//! The verbs, told three times: by the program, by its `--help`, by `docs/cli.md`. Refuses a verb that one of them
+//! leaves out, or makes up.
+
+use crate::house::House;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The verbs that `--help` lists under a verb.
+fn helped(house: &House, words: &[&str]) -> Vec<String> {
+    let text = house.run(&[words, &["--help"]].concat()).expect_status(0).stdout;
+    let listed = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    listed.map(|line| line.split_whitespace().next().expect("a verb").to_owned()).collect()
+}
+
+/// Every verb as one types it: `status`, `secrets get`.
+fn verbs(house: &House) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for verb in helped(house, &[]) {
+        let below = helped(house, &[&verb]);
+        all.extend(below.iter().map(|word| format!("{verb} {word}")));
+        if below.is_empty() {
+            all.insert(verb);
+        }
+    }
+    all
+}
+
+#[test]
+fn help_lists_the_verbs_of_the_design_as_far_as_they_are_built() {
+    let wanted = [
+        "audit catalogue",
+        "audit query",
+        "audit tail",
+        "audit verify",
+        "config check",
+        "config show",
+        "demo",
+        "doctor",
+        "help",
+        "init",
+        "plugins list",
+        "plugins verify",
+        "secrets delete",
+        "secrets generate-key",
+        "secrets get",
+        "secrets list",
+        "secrets rekey",
+        "secrets search",
+        "secrets set",
+        "secrets validate",
+        "status",
+        "whoami",
+    ];
+    assert_eq!(verbs(&House::new()).into_iter().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn the_page_names_the_same_verbs_as_the_help() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+    let page = std::fs::read_to_string(&path).expect("docs/cli.md");
+    let verbs = verbs(&House::new());
+    // In the page a verb is code and follows the program's name.
+    let told: BTreeSet<&str> =
+        page.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("quarterdeck ")).collect();
+    for verb in &verbs {
+        assert!(told.iter().any(|told| begins(told, verb)), "docs/cli.md leaves out '{verb}'");
+    }
+    let groups: BTreeSet<&str> = verbs.iter().filter_map(|verb| Some(verb.split_once(' ')?.0)).collect();
+    for told in told.iter().filter(|told| told.starts_with(|c: char| c.is_ascii_lowercase())) {
+        let known = verbs.iter().any(|verb| begins(told, verb)) || groups.contains(told);
+        assert!(known, "docs/cli.md tells of 'quarterdeck {told}', which there isn't");
+    }
+}
+
+/// `secrets get NAME` begins with `secrets get`, and `secrets getter` doesn't.
+fn begins(line: &str, verb: &str) -> bool {
+    line.strip_prefix(verb).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
+#[test]
+fn every_verb_explains_itself_in_two_ways() {
+    let house = House::new();
+    for verb in helped(&house, &[]) {
+        let long = house.run(&[&verb, "--help"]).expect_status(0);
+        assert!(long.stdout.contains("Usage:") && long.stderr.is_empty(), "{verb}: {long:?}");
+        assert!(house.run(&["help", &verb]).expect_status(0).stdout.contains("Usage:"), "{verb}");
+    }
+}
+
+#[test]
+fn the_guides_name_for_rekey_is_its_alias() {
+    let house = House::new();
+    let by_both = ["rekey", "rotate-key"].map(|verb| house.run(&["secrets", verb, "--help"]).expect_status(0).stdout);
+    assert_eq!(by_both[0], by_both[1]);
+}
+
+#[test]
+fn help_names_every_exit_status() {
+    let text = House::new().run(&["--help"]).expect_status(0).stdout.replace('\n', " ");
+    let meant = [
+        "0 done",
+        "1 failed",
+        "2 usage",
+        "3 refused by policy",
+        "4 not found",
+        "5 backend unavailable",
+        "6 integrity broken",
+        "7 conflict",
+        "8 done here, not confirmed everywhere",
+        "9 waiting for approval",
+    ];
+    for status in meant {
+        assert!(text.contains(status), "{status}");
+    }
+}
+
+#[test]
+fn every_word_of_the_screen_is_explained() {
+    let house = House::new();
+    for word in ["secret", "grace", "masked / reveal", "layer", "journal"] {
+        let word = word.split(" / ").next().expect("a word");
+        assert!(house.run(&["help", word]).status == 0, "{word}");
+    }
+}

@@ -1,0 +1,103 @@
+//! Values as they come and go: newlines, Unicode, bytes, sizes, JSON. Refuses to change one on its way.
+
+use crate::house::House;
+
+#[test]
+fn text_comes_back_as_it_went_in() {
+    let house = House::qa();
+    // One newline at the end, as echo leaves it, is not part of a value; everything else is.
+    let cases: [(&str, &str); 10] = [
+        ("plain", "plain"),
+        ("with a newline\n", "with a newline"),
+        ("two newlines\n\n", "two newlines\n"),
+        ("from windows\r\n", "from windows"),
+        ("in\nside", "in\nside"),
+        (" blanks ", " blanks "),
+        ("ünïcödé € 𝄞 \u{202e}", "ünïcödé € 𝄞 \u{202e}"),
+        ("\"quotes\" \\ and \u{1b}[31m", "\"quotes\" \\ and \u{1b}[31m"),
+        ("nul \0 inside", "nul \0 inside"),
+        ("\u{7f}\u{80}\u{ffff}", "\u{7f}\u{80}\u{ffff}"),
+    ];
+    for (put, wanted) in cases {
+        house.feed(&["secrets", "set", "desk.text"], put.as_bytes()).expect_status(0);
+        let said = house.run(&["secrets", "get", "desk.text"]).expect_status(0);
+        assert_eq!(said.stdout, format!("{wanted}\n"), "{put:?}");
+        let data = house.run(&["secrets", "get", "desk.text", "--json"]).expect_status(0).json();
+        assert_eq!(data["value"], wanted, "{put:?}");
+    }
+}
+
+#[test]
+fn json_keeps_its_digits_and_its_kind() {
+    let house = House::qa();
+    let cases = [
+        "12345678901234567890123456789",
+        "1.10",
+        "1e400",
+        "true",
+        "null",
+        "[1, [2, {\"a\": 3.0}]]",
+        "{\"z\": 1, \"a\": \"\\u20ac\"}",
+    ];
+    for text in cases {
+        house.feed(&["secrets", "set", "desk.data", "--as-json"], text.as_bytes()).expect_status(0);
+        let said = house.run(&["secrets", "get", "desk.data"]).expect_status(0);
+        let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(parsed(&said.stdout), parsed(text), "{text}");
+    }
+}
+
+#[test]
+fn nested_names_are_one_tree() {
+    let house = House::qa();
+    house.run(&["secrets", "set", "broker.password", "a"]).expect_status(0);
+    house.run(&["secrets", "set", "broker.host.name", "b"]).expect_status(0);
+    let tree = house.run(&["secrets", "get", "broker"]).expect_status(0);
+    let tree: serde_json::Value = serde_json::from_str(&tree.stdout).expect("JSON");
+    assert_eq!(tree, serde_json::json!({ "password": "a", "host": { "name": "b" } }));
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_by_a_json_file() {
+    let house = House::qa();
+    let said = house.feed(&["secrets", "set", "desk.bytes"], &[0xff, 0xfe, 0x00]).expect_status(1);
+    assert!(said.stderr.contains("base64"), "{}", said.stderr);
+}
+
+#[test]
+fn eight_mebibytes_fit_and_more_than_sixteen_are_refused_before_anything_is_asked() {
+    let house = House::qa();
+    let large = "x".repeat(8 << 20);
+    house.feed(&["secrets", "set", "desk.large"], large.as_bytes()).expect_status(0);
+    let said = house.run(&["secrets", "get", "desk.large"]).expect_status(0);
+    assert!(said.stdout.trim_end() == large, "{} bytes came back", said.stdout.len());
+    let said = house.feed(&["secrets", "set", "desk.larger"], &vec![b'x'; (16 << 20) + 2]);
+    assert_eq!(said.status, 1);
+    assert!(said.stderr.contains("16 MiB"), "{}", said.stderr);
+}
+
+#[test]
+fn a_value_on_the_command_line_is_taken_with_a_warning() {
+    let house = House::qa();
+    let said = house.run(&["secrets", "set", "desk.a", "seen"]).expect_status(0);
+    assert!(said.stderr.contains("seen by everybody who lists processes"), "{}", said.stderr);
+    assert!(!said.stdout.contains("seen"), "{}", said.stdout);
+    assert_eq!(house.feed(&["secrets", "set", "desk.b"], b"unseen").expect_status(0).stderr, "");
+}
+
+#[test]
+fn a_version_names_the_value_and_guards_a_change() {
+    let house = House::qa();
+    let set = |value: &str, guard: &[&str]| {
+        let words = [&["secrets", "set", "desk.a", "--json"][..], guard].concat();
+        house.feed(&words, value.as_bytes())
+    };
+    let version =
+        |value: &str| set(value, &[]).expect_status(0).json()["version"].as_str().expect("a version").to_owned();
+    let (one, two) = (version("one"), version("two"));
+    assert_ne!(one, two);
+    set("three", &["--if-version", &one]).expect_status(7);
+    assert_eq!(house.run(&["secrets", "get", "desk.a"]).expect_status(0).stdout, "two\n");
+    set("three", &["--if-version", &two]).expect_status(0);
+    assert_eq!(house.run(&["secrets", "get", "desk.a"]).expect_status(0).stdout, "three\n");
+}
