@@ -44,7 +44,7 @@ pub enum Failure {
         /// The layer.
         layer: String,
         /// Its own words.
-        error: BackendError,
+        error: Box<BackendError>,
     },
     /// The journal can't be written: nothing was done.
     Unwritten {
@@ -84,6 +84,11 @@ pub struct Told {
 }
 
 impl Failure {
+    /// What a layer's backend answered.
+    pub fn of_backend(layer: &str, error: BackendError) -> Self {
+        Self::Backend { layer: layer.to_owned(), error: Box::new(error) }
+    }
+
     /// The exit status of the command line for it (design: 'Command line').
     pub fn status(&self) -> u8 {
         match self {

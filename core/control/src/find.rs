@@ -33,7 +33,7 @@ impl Control {
                 }
                 Err(error) if error.kind == ErrorKind::NotFound => {}
                 Err(error) if layer.is_some() || self.config.environment == Some(Environment::Production) => {
-                    return Err(Failure::Backend { layer: mount.layer.clone(), error });
+                    return Err(Failure::of_backend(&mount.layer, error));
                 }
                 Err(error) => unasked.push((mount.layer.clone(), error.to_string())),
             }
@@ -46,7 +46,7 @@ impl Control {
             && let Ok(mount) = self.mount(layer)
             && let Err(error) = mount.backend().health(mount.call())
         {
-            return Err(Failure::Backend { layer: layer.clone(), error });
+            return Err(Failure::of_backend(layer, error));
         }
         Err(self.not_found(name, layer))
     }
@@ -70,7 +70,7 @@ impl Control {
                 Ok(inspection) => Some(inspection),
                 Err(error) if error.kind == ErrorKind::NotFound => None,
                 Err(error) => {
-                    refused = refused.or(Some(Failure::Backend { layer: mount.layer.clone(), error }));
+                    refused = refused.or(Some(Failure::of_backend(&mount.layer, error)));
                     continue;
                 }
             };

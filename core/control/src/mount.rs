@@ -39,7 +39,7 @@ pub struct Mount {
 #[derive(Clone)]
 enum Process {
     Child(Arc<Hosted>),
-    InProcess(Arc<InProcess>),
+    Inside(Arc<InProcess>),
     BuiltIn,
     Missing,
 }
@@ -59,7 +59,7 @@ impl Mount {
     pub fn host_status(&self) -> Option<HostStatus> {
         match &self.process {
             Process::Child(hosted) => Some(hosted.status()),
-            Process::InProcess(inside) => Some(inside.status()),
+            Process::Inside(inside) => Some(inside.status()),
             Process::BuiltIn | Process::Missing => None,
         }
     }
@@ -191,7 +191,7 @@ fn plugin(
             &setup,
             Arc::new(|_, _| {}),
         )?);
-        return Ok((inside.clone(), Process::InProcess(inside)));
+        return Ok((inside.clone(), Process::Inside(inside)));
     }
     let mut spec = HostSpec::new(layer, place.surroundings.executable.clone(), found.library, setup);
     if let Some(told) = on_change.cloned() {

@@ -9,7 +9,7 @@ use crate::mount::Mount;
 use crate::surroundings::Surroundings;
 use jiff::Timestamp;
 use quarterdeck_contract::{
-    BackendError, ErrorKind, Expected, Extra, ExtraReply, Health, Reading, SecretBytes, SecretName, Value, VersionId,
+    ErrorKind, Expected, Extra, ExtraReply, Health, Reading, SecretBytes, SecretName, Value, VersionId,
 };
 use quarterdeck_domain::access::Class;
 use quarterdeck_domain::decide::{Decision, Situation, decide};
@@ -273,7 +273,7 @@ impl Control {
             }
             Request::Validate { layer } => {
                 let mount = self.mount(&layer)?;
-                let health = mount.backend().health(mount.call()).map_err(|error| backend(&layer, error))?;
+                let health = mount.backend().health(mount.call()).map_err(|error| Failure::of_backend(&layer, error))?;
                 let checked = match self.extra(&layer, "validate", None) {
                     Err(Failure::Backend { error, .. }) if error.kind == ErrorKind::Unsupported => {
                         ExtraReply::default()
@@ -296,13 +296,13 @@ impl Control {
     ) -> Result<T, Failure> {
         let mount = self.mount(&target.layer)?;
         let name = SecretName::parse(&target.name).ok_or_else(|| senseless("that is no secret's name"))?;
-        act(mount, &name).map_err(|error| backend(&target.layer, error))
+        act(mount, &name).map_err(|error| Failure::of_backend(&target.layer, error))
     }
 
     fn extra(&self, layer: &str, operation: &str, secret: Option<SecretBytes>) -> Result<ExtraReply, Failure> {
         let mount = self.mount(layer)?;
         let extra = Extra { operation: operation.to_owned(), arguments: BTreeMap::new() };
-        mount.backend().extra(&extra, secret, mount.call()).map_err(|error| backend(layer, error))
+        mount.backend().extra(&extra, secret, mount.call()).map_err(|error| Failure::of_backend(layer, error))
     }
 }
 
@@ -316,10 +316,6 @@ fn is_instant(request: &Request) -> bool {
             | Request::VerifyJournal
             | Request::QueryAudit { .. }
     )
-}
-
-fn backend(layer: &str, error: BackendError) -> Failure {
-    Failure::Backend { layer: layer.to_owned(), error }
 }
 
 fn senseless(what: &str) -> Failure {

@@ -31,7 +31,7 @@ fn show(common: &Common) -> Outcome {
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     for listing in &listings {
         let Some(error) = &listing.error else { continue };
-        let failure = Failure::Backend { layer: listing.layer.clone(), error: error.clone() };
+        let failure = Failure::of_backend(&listing.layer, error.clone());
         if control.config.environment == Some(Environment::Production) {
             return Err(failure.into());
         }

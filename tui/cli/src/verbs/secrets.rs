@@ -175,7 +175,7 @@ fn list(common: &Common, layer: Option<&str>, text: &str) -> Outcome {
 fn failed_layers(control: &Control, listings: &[LayerListing], wanted: Option<&str>) -> Outcome {
     for listing in listings.iter().filter(|listing| wanted.is_none_or(|wanted| listing.layer == wanted)) {
         let Some(error) = &listing.error else { continue };
-        let failure = Failure::Backend { layer: listing.layer.clone(), error: error.clone() };
+        let failure = Failure::of_backend(&listing.layer, error.clone());
         if wanted.is_some() || control.config.environment == Some(Environment::Production) {
             return Err(failure.into());
         }
