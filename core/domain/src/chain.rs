@@ -106,8 +106,10 @@ pub fn seal(event: &Event, seq: u64, salt: Salt, prev: Digest) -> String {
 /// Reads a line back.
 pub fn read(raw: &[u8]) -> Result<(Event, Link), Unreadable> {
     let link = read_link(raw)?;
+    // Checked once for the whole line, and not again for each of its texts.
+    let text = std::str::from_utf8(raw).map_err(|why| Unreadable::NoEvent(why.to_string()))?;
     // `_c` is no field of an event and is passed over.
-    let event = serde_json::from_slice(raw).map_err(|why| Unreadable::NoEvent(why.to_string()))?;
+    let event = serde_json::from_str(text).map_err(|why| Unreadable::NoEvent(why.to_string()))?;
     Ok((event, link))
 }
 

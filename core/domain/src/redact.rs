@@ -4,6 +4,7 @@
 //! API keys keep `****` and their last four characters, account ids their last four digits, everything else becomes
 //! `[REDACTED]`: a mask never shows a password's last characters (S Q5.1 forbids what the guide shows).
 
+use crate::event::{Detail, Event};
 use std::borrow::Cow;
 
 /// What stands for a secret.
@@ -42,6 +43,22 @@ pub fn field<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     match Name::of(name).and_then(|kind| kind.stand_in(value)) {
         Some(stand_in) => Cow::Owned(stand_in),
         None => text(value),
+    }
+}
+
+/// Takes secrets out of an event's sentences, before it is written. Names, resources and numbers are left as they are.
+pub fn event(event: &mut Event) {
+    let words: Vec<&mut String> = match &mut event.detail {
+        Detail::Secret { note, .. } => note.iter_mut().collect(),
+        Detail::Backend { from, to, reason, .. } => vec![from, to, reason],
+        Detail::Refusal { reasons, .. } => reasons.iter_mut().collect(),
+        Detail::Check { found, .. } => vec![found],
+        _ => Vec::new(),
+    };
+    for sentence in words.into_iter().chain(&mut event.result.error_code) {
+        if let Cow::Owned(clean) = text(sentence) {
+            *sentence = clean;
+        }
     }
 }
 
@@ -368,6 +385,8 @@ fn starts_word(bytes: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::EventKind;
+    use crate::event::{Actor, EventId};
     use proptest::prelude::*;
 
     #[test]
@@ -413,6 +432,24 @@ mod tests {
         assert_eq!(field("secret_access_key", "whatever"), REDACTED);
         assert_eq!(field("note", "U1234567 left"), "****4567 left");
         assert!(is_secret_name("clientSecret") && is_secret_name("Vault-Token") && !is_secret_name("secret_name"));
+    }
+
+    #[test]
+    fn an_events_sentences_are_cleaned_and_its_names_kept() {
+        let id = EventId { event: "evt-1".into(), request: "req-1".into() };
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let detail = |note: &str| Detail::Secret {
+            layer: "env".into(),
+            name: "account.U1234567".into(),
+            purpose: "get".into(),
+            version: None,
+            fingerprint: None,
+            note: Some(note.into()),
+        };
+        let mut it =
+            Event::new(EventKind::SecretRead, at, id, Actor::system("s"), None).with(detail("token=abc refused"));
+        event(&mut it);
+        assert_eq!(it.detail, detail("token=[REDACTED] refused"));
     }
 
     #[test]

@@ -85,8 +85,9 @@ impl FileJournal {
     }
 
     fn commit(&self, events: &[Event]) -> Result<Vec<Sealed>, JournalError> {
-        let mut reader = self.reader();
+        // The lock first: while it is waited for, others may still read on. There is one leader at a time.
         let held = self.lock.take(self.opening.lock_wait)?;
+        let mut reader = self.reader();
         let written = self.lock.written();
         let torn = reader.read_on(written.as_ref());
         let done =

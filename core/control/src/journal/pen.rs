@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::chain::{self, Digest, Head, Link, Salt};
 use quarterdeck_domain::event::{Actor, Detail, Event, EventId, Status};
+use quarterdeck_domain::redact;
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -51,9 +52,10 @@ pub(super) fn append(
     if let Some(current) = current {
         reader.turned_to(current);
     }
-    reader.wrote(&page.lines)?;
+    reader.wrote(&page.lines);
     if let Some(current) = reader.current() {
-        held.remember(page.head, &current.name.text())?;
+        // The events are on the disk: an error now would say that they are not. What is remembered may lag behind.
+        let _ = held.remember(page.head, &current.name.text());
     }
     let sealed = page.lines.into_iter().skip(own);
     Ok(sealed.map(|(_, event, link)| Sealed { seq: link.seq, event_id: event.event_id }).collect())
@@ -136,8 +138,10 @@ struct Page {
 
 impl Page {
     fn add(&mut self, event: &Event) -> Result<(), JournalError> {
-        let salt = Salt(random(Path::new("/dev/urandom"))?);
-        let line = chain::seal(event, self.head.seq + 1, salt, self.head.digest);
+        let salt = Salt(random(Path::new("a line's salt"))?);
+        let mut clean = event.clone();
+        redact::event(&mut clean);
+        let line = chain::seal(&clean, self.head.seq + 1, salt, self.head.digest);
         // What is folded is what was written, read back: a timestamp loses its microseconds here and not at a restart.
         let (event, link) = chain::read(line.as_bytes()).map_err(|why| JournalError::Io {
             doing: "reading back an event for",

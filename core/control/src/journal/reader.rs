@@ -82,12 +82,11 @@ impl Reader {
     }
 
     /// Takes lines that this process has just written.
-    pub(super) fn wrote(&mut self, lines: &[(String, Event, chain::Link)]) -> Result<(), JournalError> {
+    pub(super) fn wrote(&mut self, lines: &[(String, Event, chain::Link)]) {
         for (line, event, link) in lines {
             self.verifier.accept(line.as_bytes(), event, *link);
             tell(&mut self.news, link.seq, event.clone());
         }
-        self.sound()
     }
 
     /// A file that this process has just made is the newest now.

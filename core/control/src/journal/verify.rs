@@ -5,7 +5,7 @@ use super::error::JournalError;
 use super::{folder, lock};
 use quarterdeck_domain::verify::{Report, Verifier};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -38,7 +38,8 @@ pub fn verify_all(
     let mut run = Run { verifier: Verifier::from_the_first(), rest: Vec::new(), bytes: 0, of, progress };
     for (index, name) in names.iter().enumerate() {
         let path = folder.join(name);
-        let mut file = File::open(&path).map_err(|error| JournalError::io("opening", &path, &error))?;
+        let file = File::open(&path).map_err(|error| JournalError::io("opening", &path, &error))?;
+        let mut file = BufReader::with_capacity(BLOCK, file);
         run.verifier.begin_file(name);
         let mut read = run.file(&mut file, &path)?;
         let newest = index + 1 == names.len();
@@ -69,42 +70,31 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Reads to the end of the file as it is now.
-    fn file(&mut self, file: &mut File, path: &Path) -> Result<ControlFlow<()>, JournalError> {
-        let mut block = vec![0; BLOCK];
+    fn file(&mut self, file: &mut BufReader<File>, path: &Path) -> Result<ControlFlow<()>, JournalError> {
+        let mut told = self.bytes;
         loop {
-            let read = file.read(&mut block).map_err(|error| JournalError::io("reading", path, &error))?;
-            if read == 0 {
-                return Ok(ControlFlow::Continue(()));
+            let read = file.read_until(b'\n', &mut self.rest);
+            self.bytes += read.map_err(|error| JournalError::io("reading", path, &error))? as u64;
+            let whole = self.rest.pop_if(|byte| *byte == b'\n').is_some();
+            if whole {
+                self.verifier.line(&self.rest);
+                self.rest.clear();
             }
-            self.lines(block.get(..read).unwrap_or_default());
-            self.bytes += read as u64;
-            let seq = self.verifier.head().seq;
-            let progress =
-                Progress { bytes: self.bytes, of: self.of.max(self.bytes), seq, wrongs: self.verifier.wrongs() };
-            if (self.progress)(progress).is_break() {
-                return Ok(ControlFlow::Break(()));
+            if !whole || self.bytes - told >= BLOCK as u64 {
+                told = self.bytes;
+                let now = self.now();
+                if (self.progress)(now).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            if !whole {
+                return Ok(ControlFlow::Continue(()));
             }
         }
     }
 
-    fn lines(&mut self, mut block: &[u8]) {
-        if !self.rest.is_empty() {
-            let Some(end) = block.iter().position(|byte| *byte == b'\n') else {
-                self.rest.extend_from_slice(block);
-                return;
-            };
-            self.rest.extend_from_slice(block.get(..end).unwrap_or_default());
-            self.verifier.line(&self.rest);
-            self.rest.clear();
-            block = block.get(end + 1..).unwrap_or_default();
-        }
-        let Some(last) = block.iter().rposition(|byte| *byte == b'\n') else {
-            self.rest.extend_from_slice(block);
-            return;
-        };
-        for raw in block.get(..last).unwrap_or_default().split(|byte| *byte == b'\n') {
-            self.verifier.line(raw);
-        }
-        self.rest.extend_from_slice(block.get(last + 1..).unwrap_or_default());
+    fn now(&self) -> Progress {
+        let seq = self.verifier.head().seq;
+        Progress { bytes: self.bytes, of: self.of.max(self.bytes), seq, wrongs: self.verifier.wrongs() }
     }
 }
