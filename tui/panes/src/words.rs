@@ -7,12 +7,12 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
 
-/// An age or a waiting time that steps: `<1 s`, `7 s`, `40 s`, `3 min`, `4 h 51 m`, `12 d 03 h`.
+/// An age or a waiting time that steps: `<1 s`, `<10 s`, `40 s`, `3 min`, `4 h 51 m`, `12 d 03 h`.
 pub(crate) fn age(age: SignedDuration) -> String {
     let seconds = age.as_secs().max(0);
     match seconds {
         0 => "<1 s".to_owned(),
-        1..10 => format!("{seconds} s"),
+        1..10 => "<10 s".to_owned(),
         10..MINUTE => format!("{} s", seconds / 10 * 10),
         MINUTE..HOUR => format!("{} min", seconds / MINUTE),
         _ => long(seconds),
@@ -108,8 +108,8 @@ mod tests {
     fn ages_step() {
         let table = [
             (0, "<1 s"),
-            (1, "1 s"),
-            (9, "9 s"),
+            (1, "<10 s"),
+            (9, "<10 s"),
             (47, "40 s"),
             (60, "1 min"),
             (3_599, "59 min"),
