@@ -5,6 +5,9 @@
 //! same [`Operation`] and [`Answer`].
 #![forbid(unsafe_code)]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("Quarterdeck runs on Linux only: build it there, or on a Linux machine over SSH.");
+
 mod backend;
 mod carried;
 #[cfg(feature = "conformance")]

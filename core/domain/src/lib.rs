@@ -2,6 +2,9 @@
 //! argument, and everything that happens outside arrives as data.
 #![forbid(unsafe_code)]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("Quarterdeck runs on Linux only: build it there, or on a Linux machine over SSH.");
+
 pub mod access;
 pub mod audit;
 pub mod catalogue;

@@ -7,6 +7,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("Quarterdeck runs on Linux only: build it there, or on a Linux machine over SSH.");
+
 mod ascii;
 mod colour;
 mod encode;
