@@ -273,7 +273,8 @@ impl Control {
             }
             Request::Validate { layer } => {
                 let mount = self.mount(&layer)?;
-                let health = mount.backend().health(mount.call()).map_err(|error| Failure::of_backend(&layer, error))?;
+                let health =
+                    mount.backend().health(mount.call()).map_err(|error| Failure::of_backend(&layer, error))?;
                 let checked = match self.extra(&layer, "validate", None) {
                     Err(Failure::Backend { error, .. }) if error.kind == ErrorKind::Unsupported => {
                         ExtraReply::default()
