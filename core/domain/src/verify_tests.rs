@@ -321,6 +321,39 @@ proptest! {
     }
 
     #[test]
+    fn whatever_is_fed_is_survived_and_only_a_true_chain_is_sound(
+        lines in proptest::collection::vec((0usize..4, 0usize..4, any::<bool>(), any::<Vec<u8>>()), 1..12)
+    ) {
+        let mut verifier = Verifier::from_the_first();
+        verifier.begin_file(FILE);
+        let (mut seq, mut digest, mut honest) = (0u64, Digest::ZERO, true);
+        for (index, (number, link, readable, raw)) in lines.into_iter().enumerate() {
+            if !readable {
+                honest = false;
+                verifier.line(&raw);
+                verifier.torn(&raw);
+                continue;
+            }
+            honest &= number == 0 && link == 0;
+            let claimed = [seq.saturating_add(1), u64::MAX, 0, seq][number];
+            let prev = [digest, Digest::ZERO, Digest::of(&raw), Digest::of(b"x")][link];
+            let kind = if index == 0 { EventKind::Snapshot } else { EventKind::SecretRead };
+            let mut it = event(kind, index);
+            if index == 0 {
+                it = it.with(Detail::Snapshot { state: Box::default(), previous_file: None });
+            }
+            let line = chain::seal(&it, claimed, Salt([0; 16]), prev);
+            verifier.line(line.as_bytes());
+            (seq, digest) = (claimed, Digest::of(line.as_bytes()));
+        }
+        if honest {
+            prop_assert_eq!(verifier.finish(Some(Head { seq, digest })).findings, vec![]);
+        } else {
+            let _ = verifier.finish(Some(Head { seq, digest }));
+        }
+    }
+
+    #[test]
     fn only_critical_events_change_the_state(index in 0usize..500, status in 0usize..5) {
         let status = [Status::Pending, Status::Success, Status::Failure, Status::Denied, Status::Unknown][status];
         let mut state = Journal::of(20, 20).state;

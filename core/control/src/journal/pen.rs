@@ -113,7 +113,7 @@ impl Frame<'_> {
         if let Some(lost) = lost {
             // More than a crash: these had been synced.
             event = event.came_out(Status::Failure, None, Some("ACKNOWLEDGED_EVENTS_LOST"));
-            event.action.resource_id = format!("events {} to {}", head.seq + 1, lost.head.seq);
+            event.action.resource_id = format!("events {} to {}", head.seq.saturating_add(1), lost.head.seq);
         }
         Ok(event.with(Detail::Recovery { file, offset: home.offset, cut_base64: STANDARD.encode(kept) }))
     }
@@ -141,7 +141,7 @@ impl Page {
         let salt = Salt(random(Path::new("a line's salt"))?);
         let mut clean = event.clone();
         redact::event(&mut clean);
-        let line = chain::seal(&clean, self.head.seq + 1, salt, self.head.digest);
+        let line = chain::seal(&clean, self.head.seq.saturating_add(1), salt, self.head.digest);
         // What is folded is what was written, read back: a timestamp loses its microseconds here and not at a restart.
         let (event, link) = chain::read(line.as_bytes()).map_err(|why| JournalError::Io {
             doing: "reading back an event for",

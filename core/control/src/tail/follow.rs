@@ -3,6 +3,7 @@
 //! one by its copy.
 
 use super::lines::{self, Change, Identity, Lines, Reading};
+use super::rotated::Rotated;
 use super::watch::{Heard, Watch, Wd};
 use super::{Location, Source, backwards};
 use crate::journal;
@@ -31,6 +32,8 @@ pub(super) struct Follower {
     /// What was followed before and may still be written to, or the copy of what was cut.
     old: Option<Open>,
     open: Option<Open>,
+    /// What our file was renamed to, and was not followed yet.
+    rotated: Rotated,
     trouble: Option<String>,
     count: u64,
     heard_at: Option<Timestamp>,
@@ -69,6 +72,7 @@ impl Follower {
             above: None,
             old: None,
             open: None,
+            rotated: Rotated::default(),
             trouble: None,
             count: 0,
             heard_at: None,
@@ -97,12 +101,15 @@ impl Follower {
                 self.moved |= *gone && self.folder.as_ref().is_some_and(|folder| folder.wd == *wd);
                 self.renamed |= *gone;
             }
-            Heard::Name { wd, name } if self.above == Some(*wd) => {
+            Heard::Name { wd, name, .. } if self.above == Some(*wd) => {
                 let own = self.folder.as_ref().and_then(|folder| folder.path.file_name());
                 let ours = own.is_none_or(|own| own == name);
                 (self.stirred, self.moved) = (self.stirred || ours, self.moved || ours);
             }
-            Heard::Name { name, .. } => {
+            Heard::Name { name, moved, .. } => {
+                if let Location::File(path) = &self.source.at {
+                    self.rotated.hear(path.file_name().is_some_and(|own| own == name), name, *moved);
+                }
                 let waits = self.folder.as_ref().is_none_or(|folder| folder.path != self.home());
                 self.moved |= waits;
                 self.stirred |= waits || self.is_ours(name);
@@ -213,6 +220,9 @@ impl Follower {
 
     /// The file that the source's name leads to, if it is another than the open one.
     fn successor(&mut self) -> io::Result<Option<(PathBuf, File)>> {
+        if let Some(between) = self.rotated_between() {
+            return Ok(Some(between));
+        }
         let path = match &self.source.at {
             Location::File(path) => path.clone(),
             Location::Journal(folder) => {
@@ -242,6 +252,19 @@ impl Follower {
         let file = open_file(&path)?;
         self.trouble = None;
         Ok(Some((path, file)))
+    }
+
+    /// A file that had the source's name after the one that is open, and was renamed before it could be opened.
+    fn rotated_between(&mut self) -> Option<(PathBuf, File)> {
+        self.open.as_ref()?;
+        while let Some(name) = self.rotated.next() {
+            let path = self.home().join(name);
+            let Ok(file) = open_file(&path) else { continue };
+            if file.metadata().is_ok_and(|facts| !self.rotated.was_followed(lines::identity(&facts))) {
+                return Some((path, file));
+            }
+        }
+        None
     }
 
     fn next_journal_file(&mut self, folder: &Path) -> io::Result<Option<PathBuf>> {
@@ -277,6 +300,7 @@ impl Follower {
             backwards::Beginning { at: 0, inside: false, lines: 0 }
         };
         let open = self.watched(watch, path, Lines::begin(file, beginning.at, beginning.inside)?)?;
+        self.rotated.follow(open.lines.id());
         self.drop_old(watch, out);
         self.old = self.open.replace(open);
         if matches!(self.source.at, Location::Journal(_)) {
@@ -324,7 +348,9 @@ impl Follower {
             }
         }
         if let Some((path, file, beginning)) = found {
-            self.open = Some(self.watched(watch, path, Lines::begin(file, beginning.at, beginning.inside)?)?);
+            let open = self.watched(watch, path, Lines::begin(file, beginning.at, beginning.inside)?)?;
+            self.rotated.follow(open.lines.id());
+            self.open = Some(open);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod backwards;
 mod fetch;
 mod follow;
 mod lines;
+mod rotated;
 mod run;
 mod watch;
 

@@ -136,6 +136,41 @@ fn a_renamed_file_is_read_to_its_end_and_its_successor_from_its_beginning() {
 }
 
 #[test]
+fn rotations_while_the_screen_is_busy_lose_no_line() {
+    let home = folder();
+    let path = home.path().join("a.log");
+    append(&path, numbered(0..10));
+    let (tell, news) = mpsc::channel();
+    let (busy, free) = mpsc::channel::<()>();
+    let options = TailOptions { first_lines: 100, clock: noon };
+    let tail = Tail::start(vec![file(&path)], options, move |news| {
+        // A receiver that is gone must not hold the tail up for ever.
+        if tell.send(news).is_ok() {
+            let _ = free.recv();
+        }
+    });
+    let first = news.recv_timeout(Duration::from_secs(30)).expect("the first screen comes");
+    let mut texts: Vec<String> = first.lines.iter().map(|line| line.resource().to_owned()).collect();
+    for round in 1..6 {
+        append(&path, numbered(round * 10..round * 10 + 5));
+        // As logrotate does it: each older one moves on by one.
+        for older in (1..round).rev() {
+            let name = |number: usize| home.path().join(format!("a.log.{number}"));
+            fs::rename(name(older), name(older + 1)).expect("it is ours");
+        }
+        fs::rename(&path, home.path().join("a.log.1")).expect("it is ours");
+        append(&path, numbered(round * 10 + 5..round * 10 + 10));
+    }
+    drop(busy);
+    while texts.len() < 60 {
+        let more = news.recv_timeout(Duration::from_secs(30)).expect("the rest comes");
+        texts.extend(more.lines.iter().map(|line| line.resource().to_owned()));
+    }
+    assert_eq!(texts, numbered(0..60).lines().collect::<Vec<_>>());
+    drop(tail);
+}
+
+#[test]
 fn a_file_that_is_copied_and_cut_loses_no_line() {
     let home = folder();
     let path = home.path().join("a.log");

@@ -22,6 +22,17 @@ pub(super) struct Watch {
     users: BTreeMap<Wd, BTreeSet<usize>>,
 }
 
+/// Whether a name was moved, with the number that the two halves of a move share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// It was made, removed, or got other rights.
+    Not,
+    /// It was moved away.
+    From(u32),
+    /// It is what something was moved to.
+    To(u32),
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Heard {
@@ -38,6 +49,8 @@ pub(super) enum Heard {
         wd: Wd,
         /// The name.
         name: OsString,
+        /// What became of the name, if it was moved.
+        moved: Moved,
     },
     /// The system dropped events: anything may have happened.
     Lost,
@@ -98,7 +111,12 @@ impl Watch {
             match event.file_name() {
                 Some(name) => {
                     let name = OsString::from_vec(name.to_bytes().to_vec());
-                    hear(users, Heard::Name { wd, name });
+                    let moved = match event.cookie() {
+                        cookie if flags.contains(ReadFlags::MOVED_FROM) => Moved::From(cookie),
+                        cookie if flags.contains(ReadFlags::MOVED_TO) => Moved::To(cookie),
+                        _ => Moved::Not,
+                    };
+                    hear(users, Heard::Name { wd, name, moved });
                 }
                 None => {
                     let left = ReadFlags::MOVE_SELF | ReadFlags::DELETE_SELF | ReadFlags::IGNORED | ReadFlags::UNMOUNT;
