@@ -108,8 +108,15 @@ impl Grid {
 
     fn read_row(&mut self, cells: &[Cell], features: &Features) {
         let mut x = 0;
+        // Neighbours are mostly alike, and finding the nearest of 256 colours is most of a frame's work.
+        let style = |cell: &Cell| (cell.fg, cell.bg, cell.modifier);
+        let mut last = None;
         while x < cells.len() {
-            let pen = pen_of(&cells[x], features);
+            let pen = match last {
+                Some((known, pen)) if known == style(&cells[x]) => pen,
+                _ => pen_of(&cells[x], features),
+            };
+            last = Some((style(&cells[x]), pen));
             let (ch, marks, wide) = spell(&cells[x], features.ascii);
             // Half a wide glyph at the border would wrap and move everything after it.
             let wide = wide && x + 1 < cells.len();
