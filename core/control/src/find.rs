@@ -19,6 +19,19 @@ pub struct Located {
     pub unasked: Vec<(String, String)>,
 }
 
+/// Where a value is to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The layer and the backend's name.
+    pub target: Target,
+    /// What is there already.
+    pub held: Option<Inspection>,
+    /// Layers above that hold it too and win.
+    pub above: Vec<String>,
+    /// Layers above that could not be asked, and why; never any in Production.
+    pub unasked: Vec<(String, String)>,
+}
+
 impl Control {
     /// The highest layer that holds the name; with `layer`, that one alone.
     pub fn locate(&self, name: &str, layer: Option<&str>) -> Result<Located, Failure> {
@@ -52,15 +65,9 @@ impl Control {
     }
 
     /// Where a new secret goes: the layer that holds it if it can be written, else the highest that can.
-    pub fn place_for(
-        &self,
-        name: &str,
-        layer: Option<&str>,
-    ) -> Result<(Target, Option<Inspection>, Vec<String>), Failure> {
-        let wanted = |mount: &&crate::mount::Mount| layer.is_none_or(|wanted| mount.layer == wanted);
-        let mut above = Vec::new();
-        let mut refused = None;
-        for mount in self.mounts.iter().filter(wanted) {
+    pub fn place_for(&self, name: &str, layer: Option<&str>) -> Result<Destination, Failure> {
+        let (mut above, mut unasked) = (Vec::new(), Vec::new());
+        for mount in self.mounts.iter().filter(|mount| layer.is_none_or(|wanted| mount.layer == wanted)) {
             let own = self.name_in(&mount.kind, name);
             let parsed = SecretName::parse(&own).ok_or_else(|| Failure::Senseless {
                 what: format!("'{}' is no secret's name", quarterdeck_domain::sanitise::line(name, 80)),
@@ -69,13 +76,18 @@ impl Control {
             let held = match mount.backend().inspect(&parsed, mount.call()) {
                 Ok(inspection) => Some(inspection),
                 Err(error) if error.kind == ErrorKind::NotFound => None,
+                Err(error) if layer.is_some() || self.config.environment == Some(Environment::Production) => {
+                    return Err(Failure::of_backend(&mount.layer, error));
+                }
                 Err(error) => {
-                    refused = refused.or(Some(Failure::of_backend(&mount.layer, error)));
+                    unasked.push((mount.layer.clone(), error));
                     continue;
                 }
             };
             if mount.backend().describe().can(Capability::Write) {
-                return Ok((Target { layer: mount.layer.clone(), name: own }, held, above));
+                let target = Target { layer: mount.layer.clone(), name: own };
+                let unasked = unasked.into_iter().map(|(layer, error)| (layer, error.to_string())).collect();
+                return Ok(Destination { target, held, above, unasked });
             }
             if held.is_some() {
                 above.push(mount.layer.clone());
@@ -84,13 +96,16 @@ impl Control {
         if let Some(layer) = layer {
             self.mount(layer)?;
         }
-        Err(refused.unwrap_or_else(|| Failure::Senseless {
-            what: match layer {
-                Some(layer) => format!("the layer '{layer}' is read-only"),
-                None => "no layer here can be written".into(),
-            },
-            next: "Switch the encrypted file on: 'quarterdeck init', or set DP_SECRETS_ENCRYPTION_KEY.".into(),
-        }))
+        match unasked.into_iter().next_back() {
+            Some((layer, error)) => Err(Failure::of_backend(&layer, error)),
+            None => Err(Failure::Senseless {
+                what: match layer {
+                    Some(layer) => format!("the layer '{layer}' is read-only"),
+                    None => "no layer here can be written".into(),
+                },
+                next: "Switch the encrypted file on: 'quarterdeck init', or set DP_SECRETS_ENCRYPTION_KEY.".into(),
+            }),
+        }
     }
 
     /// The backend's name for a configuration key, where `[[secret]]` ties them.

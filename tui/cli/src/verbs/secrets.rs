@@ -8,7 +8,7 @@ use crate::rows;
 use crate::session::{Needs, session};
 use jiff::Timestamp;
 use quarterdeck_control::failure::Failure;
-use quarterdeck_control::find::Located;
+use quarterdeck_control::find::{Destination, Located};
 use quarterdeck_control::observe::ask_all;
 use quarterdeck_control::overview::{LayerListing, secret_rows};
 use quarterdeck_control::serve::{Ask, Control, Done};
@@ -67,7 +67,8 @@ fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
     if given.is_some() {
         aside("warning: a value on the command line is seen by everybody who lists processes, and your shell keeps it");
     }
-    let (target, held, above) = control.place_for(wish.name, wish.layer)?;
+    let Destination { target, held, above, unasked } = control.place_for(wish.name, wish.layer)?;
+    warn_of(&unasked);
     let bytes = match given {
         Some(value) => value.as_bytes().to_vec(),
         None => input::value(wish.name)?,
@@ -133,10 +134,14 @@ fn hex(bytes: &[u8]) -> String {
 /// Where a name is; what could not be asked is said aloud.
 fn located(control: &Control, name: &str, layer: Option<&str>) -> Result<Located, Failure> {
     let located = control.locate(name, layer)?;
-    for (layer, why) in &located.unasked {
+    warn_of(&located.unasked);
+    Ok(located)
+}
+
+fn warn_of(unasked: &[(String, String)]) {
+    for (layer, why) in unasked {
         aside(&format!("WARNING: {layer} can't be asked and may override this: {why}"));
     }
-    Ok(located)
 }
 
 /// Every secret of this session, worst first, and what could not be listed.
@@ -186,10 +191,9 @@ fn failed_layers(control: &Control, listings: &[LayerListing], wanted: Option<&s
 
 fn delete(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
     let control = session(common, FILE)?;
-    let writable = control.place_for(name, layer)?;
-    let (target, held) = match writable {
-        (target, Some(held), _) => (target, held),
-        (.., None, _) => {
+    let (target, held) = match control.place_for(name, layer)? {
+        Destination { target, held: Some(held), .. } => (target, held),
+        Destination { held: None, .. } => {
             let located = located(&control, name, layer)?;
             (located.target, located.inspection)
         }
