@@ -31,14 +31,15 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Waits two seconds for the lock and rolls at 64 MiB.
+    /// Waits two seconds for the lock and rolls at 8 MiB: a start reads the newest file, and has to be done before
+    /// anybody notices.
     pub fn of(folder: impl Into<PathBuf>, environment: Option<Environment>, session: impl Into<String>) -> Self {
         Self {
             folder: folder.into(),
             environment,
             session: session.into(),
             lock_wait: Duration::from_secs(2),
-            roll_at: 64 * 1024 * 1024,
+            roll_at: 8 * 1024 * 1024,
         }
     }
 }
