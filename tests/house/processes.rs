@@ -21,9 +21,22 @@ impl Process {
 
     /// Waits for its end; false when it outlived all patience.
     pub(crate) fn ends(&self) -> bool {
+        self.ends_within(PATIENCE.as_secs() as i64)
+    }
+
+    /// True when it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ends_within(0)
+    }
+
+    fn ends_within(&self, seconds: i64) -> bool {
         let mut ended = [PollFd::new(&self.handle, PollFlags::IN)];
-        let patience = Timespec { tv_sec: PATIENCE.as_secs() as i64, tv_nsec: 0 };
-        matches!(poll(&mut ended, Some(&patience)), Ok(1..))
+        matches!(poll(&mut ended, Some(&Timespec { tv_sec: seconds, tv_nsec: 0 })), Ok(1..))
+    }
+
+    /// What becomes readable when it ends.
+    pub(crate) fn handle(&self) -> &OwnedFd {
+        &self.handle
     }
 
     /// What it was called with.

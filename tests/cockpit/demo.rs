@@ -1,0 +1,165 @@
+//! `quarterdeck demo`: it opens, every part of it is real, and nothing of it is left, however it ends.
+
+use crate::house::House;
+use crate::house::processes::{Process, under};
+use crate::house::screen::Screen;
+use rustix::process::Signal;
+use std::path::{Path, PathBuf};
+
+/// A demo that shows all it has.
+fn open(house: &House) -> Screen {
+    let mut screen = house.open(&["demo"], 160, 48);
+    for shown in ["~~ DEMO ~~", "backends 3/3", "ibkr.client_id", "ORDER_CANCEL", "2 sources, all fresh"] {
+        screen.shows(shown);
+    }
+    screen
+}
+
+/// The demo's folder, while there is one.
+fn folder(house: &House) -> Option<PathBuf> {
+    let mut folders =
+        std::fs::read_dir(house.path("tmp")).expect("a folder").map(|entry| entry.expect("an entry").path());
+    folders.next()
+}
+
+#[test]
+fn it_opens_with_the_band_the_secrets_the_audit_and_the_lines_to_try() {
+    let house = House::new();
+    let mut screen = open(&house);
+    assert!(screen.row(0).starts_with("~~ DEMO ~~"), "{}", screen.row(0));
+    assert!(screen.row(1).contains("TRADING unknown (no kill-switch yet)"), "{}", screen.row(1));
+    assert!(screen.row(1).contains("journal ok #"), "{}", screen.row(1));
+    assert!(screen.row(47).contains("^X kill-switch") && screen.row(47).contains("? help"), "{}", screen.row(47));
+    for part in ["SECRETS 12", "TRY 0 of 6 done", "BACKENDS 3", "AUDIT following", "OVERDUE", "DUE SOON", "PLAIN TEXT"]
+    {
+        assert!(screen.shown().contains(part), "{part}:\n{}", screen.shown());
+    }
+    screen.keys("\x03");
+    assert_eq!(screen.ends(), 0);
+}
+
+#[test]
+fn each_line_to_try_is_ticked_by_the_thing_itself() {
+    let house = House::new();
+    let mut screen = open(&house);
+    screen.press("v", "hidden again in");
+    screen.press("1", "TRY 1 of 6 done");
+    screen.press("?", "HELP");
+    screen.esc("HELP");
+    screen.shows("TRY 2 of 6 done");
+    screen.press("6", "asked every 30 s");
+    screen.press("1", "TRY 3 of 6 done");
+    screen.press("r", "TRY 4 of 6 done");
+    screen.press("/ibkr", "find > ibkr");
+    screen.keys("\r");
+    screen.press("1", "TRY 5 of 6 done");
+    screen.press("q", "Leave Quarterdeck?");
+    screen.keys("\r");
+    assert_eq!(screen.ends(), 0);
+}
+
+/// How a demo ends, and with which status.
+type End = (&'static str, fn(&mut Screen), i32);
+
+const ENDS: [End; 6] = [
+    (
+        "q",
+        |screen| {
+            screen.press("q", "Leave Quarterdeck?");
+            screen.keys("\r");
+        },
+        0,
+    ),
+    ("^C", |screen| screen.keys("\x03"), 0),
+    ("SIGTERM", |screen| screen.signal(Signal::TERM), 143),
+    ("SIGHUP", |screen| screen.signal(Signal::HUP), 129),
+    ("SIGKILL", |screen| screen.signal(Signal::KILL), 137),
+    ("hang-up", Screen::hang_up, 129),
+];
+
+#[test]
+fn nothing_of_it_is_left_however_it_ends() {
+    for (name, end, status) in ENDS {
+        let house = House::new();
+        let mut screen = open(&house);
+        let work = folder(&house).expect("the demo's folder");
+        let others = under(screen.pid());
+        assert!(others.len() >= 3, "{name}: two plugins and the companion, not {}", others.len());
+        end(&mut screen);
+        assert_eq!(screen.ends(), status, "{name}");
+        for process in &others {
+            let line = String::from_utf8_lossy(&process.command_line()).into_owned();
+            assert!(process.ends(), "{name}: process {} is left: {line}", process.pid);
+        }
+        assert!(!work.exists(), "{name}: {} is left", work.display());
+    }
+}
+
+#[test]
+fn the_companion_writes_real_lines_and_outlives_nobody() {
+    let house = House::new();
+    let mut screen = open(&house);
+    let work = folder(&house).expect("the demo's folder");
+    let orders = std::fs::read_to_string(work.join("orders.jsonl")).expect("the other program's file");
+    assert!(orders.lines().count() >= 8, "{orders}");
+    let companion = under(screen.pid()).into_iter().find(is_companion).expect("the companion");
+    // The cockpit shows what is really in the file, not what it expects.
+    let line = "{\"timestamp\":\"2026-01-01T00:00:00Z\",\"actor\":\"service-role:stranger\",\"resource\":\"written-by-the-test\",\
+                \"action\":\"READ\",\"result\":\"SUCCESS\"}\n";
+    append(&work.join("orders.jsonl"), line);
+    screen.press("3", "written-by-the-test");
+    screen.keys("\x03");
+    assert_eq!(screen.ends(), 0);
+    assert!(companion.ends());
+}
+
+fn is_companion(process: &Process) -> bool {
+    process.command_line().windows(14).any(|part| part == b"demo-companion")
+}
+
+fn append(file: &Path, text: &str) {
+    use std::io::Write;
+    let mut file = std::fs::OpenOptions::new().append(true).open(file).expect("the file");
+    file.write_all(text.as_bytes()).expect("written");
+}
+
+#[test]
+fn it_can_be_kept() {
+    let house = House::new();
+    let mut screen = house.open(&["demo", "--keep"], 100, 30);
+    screen.shows("backends 3/3");
+    screen.keys("\x03");
+    assert_eq!(screen.ends(), 0);
+    screen.shows("kept: ");
+    let work = folder(&house).expect("it was kept");
+    assert!(work.join("orders.jsonl").exists());
+    house
+        .run(&["audit", "verify", work.join("state/quarterdeck/demo").to_str().expect("a plain path")])
+        .expect_status(0);
+}
+
+#[test]
+fn it_reads_nothing_of_the_users() {
+    let mut house = House::qa();
+    house.set_var("DP_MINE__SECRET", "mine-in-the-environment");
+    house.set_var("VAULT_ADDR", "https://vault.example.invalid");
+    house.set_var("DP_ENVIRONMENT", "production");
+    house.write("work/secrets.yaml", "mine: in-yaml\n");
+    house.configure("[screen]\ntheme = \"there is none\"\n");
+    let mut screen = open(&house);
+    screen.press("2", "SECRETS 12");
+    assert!(!screen.shown().contains("mine"), "{}", screen.shown());
+    screen.keys("\x03");
+    assert_eq!(screen.ends(), 0);
+    assert!(house.journal("qa").iter().all(|line| line["context"]["environment"] != "demo"));
+}
+
+#[test]
+fn roles_and_environments_that_have_no_demo_are_told_so() {
+    let house = House::new();
+    for words in [&["demo", "--as", "service"][..], &["demo", "--as", "nobody"], &["--env", "production", "demo"]] {
+        let said = house.run(words).expect_status(2);
+        assert!(said.stderr.contains("next:"), "{words:?}: {}", said.stderr);
+    }
+    assert_eq!(folder(&house), None);
+}

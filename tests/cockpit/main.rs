@@ -1,0 +1,14 @@
+//! The cockpit on a real terminal: typed at, resized, signalled, cut off, and fed with everything hostile there is.
+//! Refuses to look inside: what a person would see and what is left behind is all that counts.
+
+#[path = "../house/mod.rs"]
+mod house;
+
+mod demo;
+mod endings;
+mod hostile;
+mod keys;
+mod looks;
+mod misbehave;
+mod reveal;
+mod sizes;
