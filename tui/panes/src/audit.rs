@@ -177,22 +177,22 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
     let loud = item.severity >= Severity::Major;
     let field = |(start, width): (u16, u16)| first(from(line, start), width);
     let text = if loud { Role::Strong } else { Role::Text };
-    let muted = if item.selected { Role::Text } else { Role::Muted };
-    let severity_role = if item.severity == Severity::Info { muted } else { role(item.severity) };
+    let severity_role = if item.severity == Severity::Info { Role::Muted } else { role(item.severity) };
     let [time, severity, actor, kind, resource, outcome] = columns.fields;
-    pen.put(field(time), &item.time, muted);
+    pen.put(field(time), &item.time, Role::Muted);
     pen.put(field(severity), item.severity.word(), severity_role);
     pen.put(field(actor), &item.actor, text);
     pen.put(field(kind), &item.kind, text);
     pen.put(field(resource), &item.resource, Role::Text);
     let fine = item.outcome.starts_with("ok");
-    pen.put(outcome_field(line, resource, outcome, item), &item.outcome, if fine { muted } else { text });
-    pen.put(field(columns.source), &item.source, muted);
+    pen.put(outcome_field(line, resource, outcome, item), &item.outcome, if fine { Role::Muted } else { text });
+    pen.put(field(columns.source), &item.source, Role::Muted);
     if item.hit {
         pen.tint(field(resource), Role::Hit);
     }
     if item.selected {
-        pen.tint(line, Role::Selected);
+        // The mark and the time alone: a whole row in another colour costs a slow link a whole row twice a key.
+        pen.tint(first(line, time.0 + crate::pen::columns(&item.time)), Role::Selected);
         // The mark takes the place of the column before the time where there is one, or of the gap behind it.
         let mark = if time.0 > 0 { first(line, 1) } else { first(from(line, 8), 1) };
         pen.put(mark, ">", Role::Selected);

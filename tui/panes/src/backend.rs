@@ -1,6 +1,7 @@
 //! One backend in detail: what carries it, how it has answered, what it said on its standard error, and what to do.
 //! Refuses to show a token or a value: the row has none.
 
+use crate::foot::wrapped;
 use crate::heading::heading;
 use crate::pen::{Pen, below, first, from, row};
 use crate::picture::spark;
@@ -89,11 +90,18 @@ pub(crate) fn draw(view: Option<&View>, pen: &mut Pen<'_>, area: Rect) {
         let line = row(body, at);
         let name = if label == "!" { Role::Danger } else { Role::Label };
         pen.put(first(from(line, 2), LABEL - 1), label, name);
-        let used = pen.put(from(line, 2 + LABEL), text, *role);
+        // An error and its remedy are read whole; a fact is one row.
+        let most = if matches!(label.as_str(), "error" | "to do" | "!") { 4 } else { 1 };
+        let field = from(line, 2 + LABEL);
+        let rows = if most == 1 { vec![text.clone()] } else { wrapped(text, usize::from(field.width).max(8), most) };
+        let mut used = 0;
+        for text in &rows {
+            used = pen.put(from(row(body, at), 2 + LABEL), text, *role);
+            at += 1;
+        }
         if label == "latency" && !view.history.is_empty() {
             draw_history(pen, from(line, 2 + LABEL + used + 2), &view.history);
         }
-        at += 1;
     }
     if view.stderr.is_empty() || at + 1 >= body.height {
         return;

@@ -123,20 +123,19 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, area: Rect, rows_each: u16) -
             (false, true) => "!",
             _ => "",
         };
-        let muted = if tile.selected { Role::Text } else { Role::Muted };
-        pen.put(first(from(line, 2), name), &tile.name, Role::Strong);
-        pen.put(first(from(line, state), 15), &tile.state, if tile.role == Role::Muted { muted } else { tile.role });
+        let named = pen.put(first(from(line, 2), name), &tile.name, Role::Strong);
+        pen.put(first(from(line, state), 15), &tile.state, tile.role);
         pen.put_right(first(from(line, read), 9), &tile.read, Role::Text);
         if rows_each == 1 {
-            pen.put(first(from(line, plugin), 13), &tile.isolation, muted);
+            pen.put(first(from(line, plugin), 13), &tile.isolation, Role::Muted);
             pen.put(from(line, plugin + 14), &tile.summary, Role::Text);
         } else {
-            pen.put(from(line, plugin), &tile.isolation, muted);
+            pen.put(from(line, plugin), &tile.isolation, Role::Muted);
             let role = if tile.role == Role::Danger { Role::Danger } else { Role::Muted };
             pen.put(from(row(body, at + 1), state), &tile.summary, role);
         }
         if tile.selected {
-            pen.tint(line, Role::Selected);
+            pen.tint(first(line, 2 + named), Role::Selected);
             if !line.is_empty() {
                 cursor = Some(Position::new(line.x, line.y));
             }

@@ -102,7 +102,7 @@ fn sources(model: &Model) -> (String, Role) {
 }
 
 /// Breaks text at spaces into rows of this width; what is too long for all rows is cut at the end of the last.
-fn wrapped(text: &str, width: usize, most: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize, most: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

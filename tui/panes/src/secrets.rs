@@ -105,7 +105,8 @@ fn state(model: &Model, row: &SecretRow) -> String {
     let mut parts = match (row.state, row.age) {
         (SecretState::NoAgeKnown, Age::AtLeastSince(_)) => {
             let days = row.age.at(model.now).unwrap_or_default().as_secs() / 86_400;
-            vec![format!("over {days} d")]
+            // Of today or not is no news: the bound says something from a day on.
+            vec![if days == 0 { row.state.words().to_owned() } else { format!("over {days} d") }]
         }
         (SecretState::NoAgeKnown, _) if row.layer == "env" && row.shadows.is_empty() => vec!["set outside".to_owned()],
         (SecretState::NoAgeKnown, _) if row.backend == "yaml" => vec!["PLAIN TEXT".to_owned()],
@@ -120,7 +121,7 @@ fn state(model: &Model, row: &SecretRow) -> String {
         parts.push(format!("shadows {}", row.shadows.len()));
     }
     if !row.warnings.is_empty() && row.backend != "yaml" {
-        parts.push("warning".to_owned());
+        parts.insert(0, "warning".to_owned());
     }
     if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }
@@ -249,28 +250,26 @@ fn more_text(view: &View, start: usize, shown: usize) -> String {
 
 fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
     let field = |(start, width): (u16, u16)| first(from(line, start), width);
-    let name_role = if item.selected { Role::Strong } else { Role::Text };
-    pen.put(field(columns.name), &item.name, name_role);
-    let muted = if item.selected { Role::Text } else { Role::Muted };
-    let state_role = if item.role == Role::Muted { muted } else { item.role };
-    pen.put(field(columns.backend), &item.backend, muted);
-    pen.put(field(columns.version), &item.version, muted);
+    let named = pen.put(field(columns.name), &item.name, Role::Text);
+    pen.put(field(columns.backend), &item.backend, Role::Muted);
+    pen.put(field(columns.version), &item.version, Role::Muted);
     if columns.gauge.1 > 0 {
         match item.fill {
             Some(fill) => {
                 let bar = if matches!(item.role, Role::Ok | Role::Muted) { Role::Gauge } else { item.role };
                 gauge(pen, field(columns.gauge), fill, bar);
             }
-            None => _ = pen.put(from(field(columns.gauge), 1), "no age known", muted),
+            None => _ = pen.put(from(field(columns.gauge), 1), "no age known", Role::Muted),
         }
     }
-    let due_role = if item.role == Role::Ok { Role::Text } else { state_role };
+    let due_role = if item.role == Role::Ok { Role::Text } else { item.role };
     pen.put_right(field(columns.due), &item.due, due_role);
-    pen.put(field(columns.state), &item.state, state_role);
+    pen.put(field(columns.state), &item.state, item.role);
     pen.put(field(columns.written), &item.written_by, Role::Text);
     pen.put_right(field(columns.read), &item.last_read, Role::Text);
     if item.selected {
-        pen.tint(line, Role::Selected);
+        // The mark and the name alone: a whole row in another colour costs a slow link a whole row twice a key.
+        pen.tint(first(line, columns.name.0 + named), Role::Selected);
     }
     // Marks stand before the name: what is selected, and what wants a person.
     let mark = match (item.selected, item.role == Role::Danger) {
