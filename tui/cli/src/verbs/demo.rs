@@ -285,13 +285,13 @@ fn closed_within(pause: Duration) -> bool {
 fn order(number: u64, at: Timestamp) -> String {
     const LINES: [(&str, &str, &str, &str); 8] = [
         ("alpha-us", "demo/trader/ibkr-api-key", "SECRET_READ", "SUCCESS"),
-        ("alpha-us", "order://****7731", "ORDER_SUBMIT", "SUCCESS"),
+        ("alpha-us", "order ****7731", "ORDER_SUBMIT", "SUCCESS"),
         ("gamma-eu", "demo/rds/password", "SECRET_READ", "SUCCESS"),
-        ("alpha-us", "order://****7731", "ORDER_FILLED", "SUCCESS"),
-        ("beta-us", "broker://****4791", "LOGIN_FAILED", "FAILURE"),
-        ("beta-us", "broker://****4791", "LOGIN_SUCCESS", "SUCCESS"),
-        ("gamma-eu", "order://****7732", "ORDER_SUBMIT", "SUCCESS"),
-        ("gamma-eu", "order://****7732", "ORDER_CANCEL", "SUCCESS"),
+        ("alpha-us", "order ****7731", "ORDER_FILLED", "SUCCESS"),
+        ("beta-us", "broker ****4791", "LOGIN_FAILED", "FAILURE"),
+        ("beta-us", "broker ****4791", "LOGIN_SUCCESS", "SUCCESS"),
+        ("gamma-eu", "order ****7732", "ORDER_SUBMIT", "SUCCESS"),
+        ("gamma-eu", "order ****7732", "ORDER_CANCEL", "SUCCESS"),
     ];
     let (actor, resource, kind, status) = LINES[usize::try_from(number).unwrap_or_default() % LINES.len()];
     let failure = if status == "FAILURE" { "\"INVALID_CREDENTIALS\"" } else { "null" };
