@@ -19,6 +19,11 @@ use quarterdeck_domain::severity::Severity;
 /// Takes a press: to the fixed keys first, then to what lies over the screen, then to the field, then to the table.
 pub(crate) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     let action = model.setup.keymap.action(key, model.screen);
+    // What was told has been read when the next key is pressed; a refusal or a failure stays its time, or until Esc.
+    let is_back = action == Some(Action::Back);
+    if !is_back && model.notice.as_ref().is_some_and(|notice| notice.weight == Weight::Told) {
+        model.notice = None;
+    }
     if let Some(fixed) = action.filter(|action| FIXED.contains(action) && *action != Action::Back) {
         return perform(model, fixed);
     }
@@ -437,7 +442,7 @@ fn read_again(model: &mut Model) -> Vec<Effect> {
     };
     model.known.reading_again = true;
     let what = one.as_deref().unwrap_or("every backend");
-    tell(model, Weight::Told, Message::plain(format!("reading again: {what}")));
+    tell(model, Weight::Told, Message::plain(format!("asked again: {what}")));
     vec![Effect::ReadAgain(one)]
 }
 

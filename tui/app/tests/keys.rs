@@ -3,7 +3,7 @@
 mod common;
 
 use common::{model, now, press};
-use quarterdeck_app::{Copied, Effect, Key, Model, News, Overlay, Screen, update};
+use quarterdeck_app::{Copied, Effect, Key, Message, Model, News, Overlay, Screen, update};
 
 /// The model in one line: screen, what lies over it, the field, what is selected, the tail.
 fn told(model: &Model) -> String {
@@ -199,4 +199,15 @@ fn a_screen_of_what_is_not_built_says_so_in_one_line() {
         press(&mut model, key);
         assert_eq!(model.notice.expect("it says something").message.what, want);
     }
+}
+
+#[test]
+fn what_was_told_goes_with_the_next_key_and_a_refusal_stays() {
+    let mut model = model();
+    press(&mut model, "4");
+    press(&mut model, "6");
+    assert!(model.notice.is_none());
+    update(&mut model, News::Refused(Message::plain("no")), now());
+    press(&mut model, "1");
+    assert_eq!(model.notice.map(|notice| notice.message.what).as_deref(), Some("no"));
 }

@@ -44,7 +44,9 @@ fn lines(model: &Model, row: &BackendRow) -> Vec<(String, String, Role)> {
     line("state", state, role);
     if let Some((what, remedy)) = &row.error {
         line("error", what.clone(), Role::Danger);
-        line("to do", remedy.clone(), Role::Strong);
+        if !remedy.is_empty() {
+            line("to do", remedy.clone(), Role::Strong);
+        }
     }
     for warning in &row.warnings {
         line("!", warning.clone(), Role::DueSoon);

@@ -166,3 +166,30 @@ fn only_what_differs_is_a_clocks_digits_when_a_second_passes_on_a_quiet_day() {
     let heading = before.lines().position(|row| row.contains("AUDIT")).expect("the tail has a heading");
     assert!(changed.iter().all(|row| *row == 0 || *row == heading), "{changed:?}");
 }
+
+#[test]
+fn an_error_and_its_remedy_are_read_whole_on_a_small_screen() {
+    let mut model = bad(80, 24);
+    let mut rows = model.backends.rows.clone();
+    let what = "no key fits: the key in the environment is another one, or the file was altered, while reading /srv/secrets.bin";
+    rows[1].error = Some((what.into(), "Give the key the file was sealed with, alone or in a list of both.".into()));
+    update(&mut model, News::Backends(rows), now());
+    press(&mut model, "6 j");
+    let shown = text(&model, true).split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in [what, "alone or in a list of both."] {
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
+}
+
+#[test]
+fn an_age_that_is_at_least_a_moment_is_no_age_known() {
+    let mut model = quiet(80, 24);
+    let mut rows = model.secrets.rows.clone();
+    rows.iter_mut().for_each(|row| {
+        row.state = quarterdeck_domain::rotation::SecretState::NoAgeKnown;
+        row.age = quarterdeck_domain::rotation::Age::AtLeastSince(now());
+    });
+    update(&mut model, News::Secrets(rows), now());
+    let shown = text(&model, true);
+    assert!(shown.contains("no age known") && !shown.contains("over 0 d"), "{shown}");
+}
