@@ -170,17 +170,22 @@ fn hint(kind: &ErrorKind) -> &'static str {
     }
 }
 
-impl std::fmt::Display for Failure {
+impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let told = self.told();
-        f.write_str(&told.what)?;
-        if !told.doing.is_empty() {
-            write!(f, "\n  while: {}", told.doing)?;
+        f.write_str(&self.what)?;
+        if !self.doing.is_empty() {
+            write!(f, "\n  while: {}", self.doing)?;
         }
-        if !told.next.is_empty() {
-            write!(f, "\n  next:  {}", told.next)?;
+        if !self.next.is_empty() {
+            write!(f, "\n  next:  {}", self.next)?;
         }
         Ok(())
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.told().fmt(f)
     }
 }
 

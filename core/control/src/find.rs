@@ -4,7 +4,7 @@ use crate::config::nearest;
 use crate::failure::Failure;
 use crate::observe::list_all;
 use crate::serve::Control;
-use quarterdeck_contract::{Capability, ErrorKind, Inspection, SecretName};
+use quarterdeck_contract::{Capability, ErrorKind, Expected, Inspection, SecretName, VersionId};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::request::Target;
 
@@ -30,6 +30,22 @@ pub struct Destination {
     pub above: Vec<String>,
     /// Layers above that could not be asked, and why; never any in Production.
     pub unasked: Vec<(String, String)>,
+}
+
+/// What a change expects to find: the version that was asked for, else the one that was looked at a moment ago.
+///
+/// A map of secrets is not expected by a version that nobody named: to the backend that would mean that all that is in
+/// it is to go.
+pub fn expected(if_version: Option<&str>, held: Option<&Inspection>) -> Expected {
+    if let Some(version) = if_version {
+        return Expected::Version(VersionId(version.to_owned()));
+    }
+    let Some(held) = held else { return Expected::Absent };
+    let is_map = held.metadata.get("type").is_some_and(|kind| kind == "object");
+    match held.versions.first() {
+        Some(version) if !is_map => Expected::Version(version.id.clone()),
+        _ => Expected::Anything,
+    }
 }
 
 impl Control {
@@ -124,14 +140,41 @@ impl Control {
             .flat_map(|mount| list_all(mount).unwrap_or_default())
             .map(|entry| entry.name.as_str().to_owned())
             .collect();
-        let alike = |candidate: &&str| {
-            let longest = candidate.chars().count().max(name.chars().count());
-            crate::config::distance(name, candidate) * 2 <= longest
-        };
         Failure::NotFound {
             name: name.to_owned(),
-            nearest: nearest(name, names.iter().map(String::as_str)).filter(alike).map(str::to_owned),
+            nearest: nearest(name, names.iter().map(String::as_str)).map(str::to_owned),
             layers: asked.iter().map(|mount| mount.layer.clone()).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quarterdeck_contract::VersionInfo;
+
+    fn held(kind: &str) -> Inspection {
+        Inspection {
+            name: SecretName::parse("broker").expect("a name"),
+            versions: vec![VersionInfo {
+                id: VersionId("v1".into()),
+                stage: None,
+                created_at: None,
+                not_after: None,
+                deleted: false,
+                destroyed: false,
+            }],
+            metadata: [("type".to_owned(), kind.to_owned())].into(),
+        }
+    }
+
+    #[test]
+    fn what_was_looked_at_is_expected_and_a_map_never_by_itself() {
+        let version = |id: &str| Expected::Version(VersionId(id.into()));
+        assert_eq!(expected(None, None), Expected::Absent);
+        assert_eq!(expected(None, Some(&held("text"))), version("v1"));
+        assert_eq!(expected(None, Some(&held("object"))), Expected::Anything);
+        assert_eq!(expected(Some("v0"), Some(&held("object"))), version("v0"));
+        assert_eq!(expected(Some("v0"), None), version("v0"));
     }
 }

@@ -2,9 +2,10 @@
 //! observation is passing news; only a transition is journaled, by the one who sees it.
 
 use crate::mount::Mount;
-use crate::overview::LayerListing;
+use crate::overview::{LayerListing, elsewhere};
 use jiff::Timestamp;
 use quarterdeck_contract::{BackendError, Capability, Entry, Health, PageRequest, Result};
+use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::overview::{BackendRow, Condition};
 use quarterdeck_domain::sanitise;
 use std::time::{Duration, Instant};
@@ -62,6 +63,11 @@ impl Observation {
         self.health = Some(health);
     }
 
+    fn elsewhere(&self, here: Option<Environment>) -> String {
+        let counts = elsewhere([&self.listing], here);
+        counts.iter().map(|(owner, names)| format!(", {names} of {} not shown here", owner.title())).collect()
+    }
+
     fn list(&mut self, mount: &Mount) {
         self.listing.writable = mount.backend().describe().can(Capability::Write);
         match list_all(mount) {
@@ -101,8 +107,8 @@ impl Observation {
         }
     }
 
-    /// The tile.
-    pub fn row(&self, mount: &Mount) -> BackendRow {
+    /// The tile, as it is seen from an environment: what belongs to another one is counted, and not listed.
+    pub fn row(&self, mount: &Mount, here: Option<Environment>) -> BackendRow {
         let host = mount.host_status();
         let health = self.health.as_ref().and_then(|health| health.as_ref().ok());
         let tame = |text: &str| sanitise::line(text, SHOWN).into_owned();
@@ -113,7 +119,7 @@ impl Observation {
             target: tame(&mount.backend().describe().target),
             isolation: mount.isolation(),
             condition: self.condition(),
-            summary: health.map(|health| tame(&health.summary)).unwrap_or_default(),
+            summary: health.map(|health| tame(&health.summary) + &self.elsewhere(here)).unwrap_or_default(),
             latency_us: self.history_us.last().copied().filter(|_| health.is_some()),
             history_us: self.history_us.clone(),
             answered_at: self.answered_at,

@@ -2,7 +2,8 @@
 //! needed, and without any plugin at all.
 
 use crate::catalogue;
-use crate::config::{Config, ConfigError, Wanted};
+use crate::config::{Config, ConfigError, Wanted, environment_told};
+use crate::failure::Told;
 use crate::installation::{InstallationKey, random_id};
 use crate::journal::{FileJournal, Journal, JournalError};
 use crate::mount::{OnMountChange, mount_all};
@@ -20,6 +21,8 @@ pub struct Opening<'a> {
     pub needs_environment: bool,
     /// A layer that is needed whether or not it is switched on.
     pub besides: Option<&'a str>,
+    /// It only looks: in a chosen environment the layers that are switched on are all there is to see.
+    pub looks: bool,
     /// Why nothing may be changed, if so: `--readonly`.
     pub look_only: Option<String>,
     /// Told when a plugin's process changes its state.
@@ -36,7 +39,7 @@ pub enum OpenError {
     #[error(transparent)]
     Environment(#[from] UnknownEnvironment),
     /// The state's folder.
-    #[error("the state's folder {folder} can't be used: {why}. Check its owner and mode, or set XDG_STATE_HOME")]
+    #[error("the state's folder {folder} can't be used: {why}")]
     State {
         /// The folder.
         folder: PathBuf,
@@ -47,25 +50,61 @@ pub enum OpenError {
     #[error("the journal can't be opened: {0}")]
     Journal(#[from] JournalError),
     /// Nothing to load.
-    #[error(
-        "no plugin was found, so no secret can be reached. Build them with 'cargo build --release', or install with './install'. Searched: {searched}"
-    )]
+    #[error("no plugin was found, so no secret can be reached")]
     NoPlugins {
         /// The folders that were searched.
         searched: String,
     },
+    /// Nobody says where the user's files belong.
+    #[error("HOME is {found}, so there is no place for configuration and journal")]
+    NoHome {
+        /// What it is instead of a folder.
+        found: &'static str,
+    },
 }
 
 impl OpenError {
+    /// The three parts.
+    pub fn told(&self) -> Told {
+        let opening = || "opening the session".to_owned();
+        let (doing, next) = match self {
+            Self::Config(error) => return error.told(),
+            Self::Environment(unknown) => return environment_told(unknown),
+            Self::State { .. } => (opening(), "Check its owner and mode, or set XDG_STATE_HOME.".to_owned()),
+            Self::Journal(error) => (opening(), error.hint().to_owned()),
+            Self::NoPlugins { searched } => (
+                format!("searching {searched}"),
+                "Build them with 'cargo build --release', or install with './install'.".to_owned(),
+            ),
+            Self::NoHome { .. } => {
+                (opening(), "Set HOME, or XDG_CONFIG_HOME, XDG_STATE_HOME and XDG_DATA_HOME.".to_owned())
+            }
+        };
+        Told { what: self.to_string(), doing, next }
+    }
+
     /// The exit status of the command line for it.
     pub fn status(&self) -> u8 {
         match self {
             Self::Config(ConfigError::Environment(_)) | Self::Environment(_) => 2,
-            Self::Config(_) | Self::State { .. } => 1,
+            Self::Config(_) | Self::State { .. } | Self::NoHome { .. } => 1,
             Self::Journal(JournalError::Broken(_) | JournalError::Replaced { .. }) => 6,
             Self::Journal(_) => 1,
             Self::NoPlugins { .. } => 5,
         }
+    }
+}
+
+/// Refuses a home that is none: without it everything would be written at the root of the disk, or wherever one stands.
+pub fn need_home(surroundings: &Surroundings) -> Result<(), OpenError> {
+    let absolute = |name: &str| surroundings.var(name).map(|folder| folder.starts_with('/'));
+    let home = absolute("HOME");
+    let all = ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"].map(absolute);
+    match home {
+        _ if all.iter().all(|folder| *folder == Some(true)) => Ok(()),
+        Some(true) => Ok(()),
+        Some(false) => Err(OpenError::NoHome { found: "no absolute path" }),
+        None => Err(OpenError::NoHome { found: "not set" }),
     }
 }
 
@@ -76,6 +115,7 @@ pub fn state_folder(surroundings: &Surroundings, environment: Option<Environment
 
 /// Opens a session.
 pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_>) -> Result<Control, OpenError> {
+    need_home(&surroundings)?;
     let config = Config::load(&surroundings, wanted)?;
     if opening.needs_environment && config.environment.is_none() {
         return Err(UnknownEnvironment::Unset.into());
@@ -92,7 +132,8 @@ pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_
     let journal: Arc<dyn Journal> = Arc::new(FileJournal::open(at)?);
     let who = who(&config, &surroundings, session);
     let look_only = opening.look_only.clone().or_else(|| look_only(&surroundings));
-    let mounts = mount_all(&config, &surroundings, Some(&key), opening.besides, opening.on_change.as_ref());
+    let besides = opening.besides.filter(|_| !opening.looks || config.environment.is_none());
+    let mounts = mount_all(&config, &surroundings, Some(&key), besides, opening.on_change.as_ref());
     Ok(Control {
         classes: config.classes(),
         look_only: RwLock::new(look_only),

@@ -74,6 +74,22 @@ fn belongs_here(name: &str, here: Option<Environment>) -> bool {
     }
 }
 
+/// How many names the layers hold that belong to another environment, and are shown there alone.
+pub fn elsewhere<'a>(
+    layers: impl IntoIterator<Item = &'a LayerListing>,
+    here: Option<Environment>,
+) -> Vec<(Environment, usize)> {
+    let mut counts: Vec<(Environment, usize)> = Vec::new();
+    let names = layers.into_iter().flat_map(|layer| &layer.entries).map(|entry| entry.name.as_str());
+    for owner in names.filter(|name| !belongs_here(name, here)).filter_map(Environment::owner_of) {
+        match counts.iter_mut().find(|(known, _)| *known == owner) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((owner, 1)),
+        }
+    }
+    counts
+}
+
 /// A layer above that can't be read may hold the same key.
 fn hidden_by(above: &[LayerListing]) -> Option<String> {
     let broken: Vec<&str> = above.iter().filter(|layer| layer.error.is_some()).map(|l| l.layer.as_str()).collect();
@@ -200,5 +216,7 @@ mod tests {
         let rows = secret_rows(&layers, &State::default(), &config(Environment::Paper), at("2026-01-15T00:00:00Z"));
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["paper/trader/key", "plain"]);
+        assert_eq!(elsewhere(&layers, Some(Environment::Paper)), [(Environment::Production, 1)]);
+        assert_eq!(elsewhere(&layers, None), []);
     }
 }

@@ -12,7 +12,7 @@ use crate::tail::{Location, Places, Source, Tail, TailNews, TailOptions};
 use jiff::Timestamp;
 use quarterdeck_domain::audit::AuditLine;
 use quarterdeck_domain::catalogue::EventKind;
-use quarterdeck_domain::event::Detail;
+use quarterdeck_domain::event::{Detail, Status};
 use quarterdeck_domain::overview::{BackendRow, Condition, JournalRow, SecretRow, SourceRow};
 use quarterdeck_domain::sanitise;
 use quarterdeck_host::{HostState, HostStatus};
@@ -227,7 +227,13 @@ impl Eye {
             _ => return,
         };
         let reason = seen.error().map(ToString::to_string).unwrap_or_default();
-        let event = self.control.system_event(kind).on(format!("backend://{}", mount.layer)).with(Detail::Backend {
+        // What is written stands alone: that a backend is down must not read 'ok'.
+        let (status, code) = match seen.error() {
+            Some(error) => (Status::Failure, Some(error.kind.code())),
+            None => (Status::Success, None),
+        };
+        let event = self.control.system_event(kind).on(format!("backend://{}", mount.layer));
+        let event = event.came_out(status, None, code).with(Detail::Backend {
             name: mount.layer.clone(),
             from: before.word().to_owned(),
             to: now.word().to_owned(),
@@ -238,7 +244,8 @@ impl Eye {
     }
 
     fn tell_all(&self) {
-        let rows = self.lock().iter().zip(&self.control.mounts).map(|(seen, mount)| seen.row(mount)).collect();
+        let here = self.control.config.environment;
+        let rows = self.lock().iter().zip(&self.control.mounts).map(|(seen, mount)| seen.row(mount, here)).collect();
         (self.tell)(Notice::Backends(rows));
         self.tell_secrets();
     }

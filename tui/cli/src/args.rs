@@ -163,6 +163,9 @@ pub(crate) enum Secrets {
         /// The layer.
         #[arg(long)]
         layer: Option<String>,
+        /// Only if this version is the current one.
+        #[arg(long, value_name = "VERSION")]
+        if_version: Option<String>,
     },
     /// Open the encrypted file and check it.
     Validate {

@@ -73,6 +73,7 @@ fn cockpit(common: &Common) -> Outcome {
     let opening = Opening {
         needs_environment: true,
         besides: None,
+        looks: true,
         look_only: common.readonly.then(|| "--readonly was given".to_owned()),
         on_change: Some(Arc::new(move |layer, status| heard.heard(layer, status))),
     };
@@ -90,6 +91,10 @@ fn keep_memory_private() {
 
 fn usage(error: &clap::Error) -> ExitCode {
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let _ = error.print();
+    if !asked && std::env::args_os().any(|word| word == "--json") {
+        output::data(&output::misread(&error.render().to_string()));
+    } else {
+        let _ = error.print();
+    }
     ExitCode::from(if asked { 0 } else { 2 })
 }

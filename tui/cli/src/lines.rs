@@ -25,7 +25,7 @@ const MOST: u64 = 2 << 20;
 
 /// `audit tail`: the newest lines, and with `follow` those that come, until the reader goes away.
 pub(crate) fn tail(common: &Common, follow: bool, lines: usize, filter: Option<&str>) -> Outcome {
-    let control = session(common, Needs { environment: true, layer: None })?;
+    let control = session(common, Needs { environment: true, ..Needs::default() })?;
     let filter = filter.map(parse).transpose()?;
     let (send, receive) = channel();
     // A filter leaves few of them, so more are looked at.
@@ -51,7 +51,7 @@ pub(crate) fn tail(common: &Common, follow: bool, lines: usize, filter: Option<&
 
 /// `audit query`: every line of every source for which the filter holds. Exit 4 when there is none.
 pub(crate) fn query(common: &Common, filter: &str) -> Outcome {
-    let control = session(common, Needs { environment: true, layer: None })?;
+    let control = session(common, Needs { environment: true, ..Needs::default() })?;
     let filter = parse(filter)?;
     control.serve(Request::QueryAudit { filter: filter.text().to_owned() }.into())?;
     let now = Timestamp::now();

@@ -35,7 +35,7 @@ impl From<Failure> for Trouble {
 
 impl From<OpenError> for Trouble {
     fn from(error: OpenError) -> Self {
-        Self { status: error.status(), text: error.to_string() }
+        Self { status: error.status(), text: error.told().to_string() }
     }
 }
 
@@ -74,6 +74,20 @@ pub(crate) fn trouble(trouble: &Trouble, as_json: bool) {
     }
 }
 
+/// A command line that can't be read, as data: what clap says, in the same shape as every other trouble.
+pub(crate) fn misread(said: &str) -> Value {
+    let line = |start: &str| said.lines().find_map(|line| line.trim_start().strip_prefix(start)).map(str::trim);
+    let what = match line("error:") {
+        Some(_) => {
+            let first: Vec<&str> = said.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+            first.join(" ").trim_start_matches("error:").trim().to_owned()
+        }
+        None => "a verb is missing".to_owned(),
+    };
+    let next = line("tip:").or(line("Usage:")).unwrap_or("quarterdeck --help");
+    json!({ "error": { "status": 2, "what": what, "doing": "reading the command line", "next": next } })
+}
+
 /// Says something besides on standard error.
 pub(crate) fn aside(line: &str) {
     eprintln!("quarterdeck: {line}");
@@ -84,10 +98,24 @@ pub(crate) fn one_line(text: &str) -> String {
     quarterdeck_domain::sanitise::line(text, 80).into_owned()
 }
 
-/// Columns of text: each as wide as its widest cell, the last one ragged.
+/// A number with its noun: `1 file`, `12 files`.
+pub(crate) fn count(number: impl Into<u64>, one: &str) -> String {
+    match number.into() {
+        1 => format!("1 {one}"),
+        number => format!("{number} {one}s"),
+    }
+}
+
+/// Widest that a column grows; a longer cell stands whole and pushes its own row alone.
+const WIDEST: usize = 60;
+
+/// Columns of text: each as wide as its widest cell, up to [`WIDEST`]; the last one ragged.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
+        cells.filter(|width| *width <= WIDEST).max()
+    };
     let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or_default()).collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
@@ -99,10 +127,29 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_wrong_command_line_is_data_too() {
+        let read = |words: &[&str]| {
+            let error = crate::args::Line::try_parse_from(words).expect_err("it can't be read");
+            misread(&error.to_string())["error"].clone()
+        };
+        let told = read(&["quarterdeck", "--json", "frobnicate"]);
+        assert_eq!(
+            (told["what"].as_str(), told["next"].as_str(), told["status"].as_u64()),
+            (Some("unrecognized subcommand 'frobnicate'"), Some("quarterdeck [OPTIONS] [COMMAND]"), Some(2))
+        );
+        assert_eq!(read(&["quarterdeck", "secrets"])["what"], "a verb is missing");
+        let told = read(&["quarterdeck", "secrets", "get"]);
+        assert_eq!(told["what"], "the following required arguments were not provided: <NAME>");
+    }
 
     #[test]
     fn columns_line_up_and_no_line_ends_in_blanks() {
         let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
         assert_eq!(table(&[row(&["a", "long", ""]), row(&["bcd", "x", "y"])]), "a    long\nbcd  x     y");
+        let long = "n".repeat(WIDEST + 1);
+        assert_eq!(table(&[row(&["a", "b"]), row(&[&long, "c"])]), format!("a  b\n{long}  c"));
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Needs {
     pub environment: bool,
     /// A layer, switched on or not.
     pub layer: Option<&'static str>,
+    /// It only looks at what is switched on.
+    pub looks: bool,
 }
 
 /// A session in the chosen environment.
@@ -21,6 +23,7 @@ pub(crate) fn session(common: &Common, needs: Needs) -> Result<Control, Trouble>
     let opening = Opening {
         needs_environment: needs.environment,
         besides: needs.layer,
+        looks: needs.looks,
         look_only: common.readonly.then(|| "--readonly was given".to_owned()),
         on_change: None,
     };

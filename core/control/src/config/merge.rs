@@ -85,9 +85,11 @@ fn with_nearest(message: &str) -> String {
     }
 }
 
-/// The candidate that resembles `wrong` most.
+/// The candidate that resembles `wrong` most, if at most two letters of five differ: more is no slip of the fingers.
 pub fn nearest<'a>(wrong: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates.min_by_key(|candidate| distance(wrong, candidate))
+    let nearest = candidates.min_by_key(|candidate| distance(wrong, candidate))?;
+    let longest = nearest.chars().count().max(wrong.chars().count());
+    (distance(wrong, nearest) * 5 <= longest * 2).then_some(nearest)
 }
 
 /// Levenshtein distance of two words, by two rows.
@@ -115,6 +117,14 @@ mod tests {
         let error = parse("[screen]\ntheem = \"dark\"\n", Path::new("/x/quarterdeck.toml")).expect_err("a wrong key");
         let said = error.to_string();
         assert!(said.contains("line 2") && said.contains("'theem'") && said.contains("'theme'"), "{said}");
+    }
+
+    #[test]
+    fn what_resembles_nothing_gets_no_advice() {
+        let known = ["rekey", "person", "environment"];
+        assert_eq!(nearest("enviroment", known.into_iter()), Some("environment"));
+        assert_eq!(nearest("broker", known.into_iter()), None);
+        assert_eq!(nearest("rotation", known.into_iter()), None);
     }
 
     #[test]

@@ -8,10 +8,12 @@ mod schema;
 pub use merge::{distance, nearest};
 pub use schema::{BackendTable, File, KeyNames, SecretTable, SettingValue, SourceTable};
 
+use crate::failure::Told;
 use crate::surroundings::Surroundings;
 use quarterdeck_domain::access::Class;
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::person::{Person, Role};
+use quarterdeck_domain::sanitise;
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,7 @@ pub const FILE_NAME: &str = "quarterdeck.toml";
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It can't be read.
-    #[error("{file} can't be read: {why}. Check its owner and mode")]
+    #[error("{file} can't be read: {why}")]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -32,7 +34,7 @@ pub enum ConfigError {
         why: std::io::Error,
     },
     /// It is not TOML.
-    #[error("{file} line {line} is not TOML: {what}. Mend that line; nothing was started")]
+    #[error("{file} line {line} is not TOML: {what}")]
     Syntax {
         /// The file.
         file: PathBuf,
@@ -42,7 +44,7 @@ pub enum ConfigError {
         what: String,
     },
     /// It says something that has no meaning.
-    #[error("{file} line {line}: {what}. 'quarterdeck help configuration' lists the keys; nothing was started")]
+    #[error("{file} line {line}: {what}")]
     Meaning {
         /// The file.
         file: PathBuf,
@@ -52,7 +54,7 @@ pub enum ConfigError {
         what: String,
     },
     /// A value has no meaning; the key is named.
-    #[error("configuration: {key}: {what}")]
+    #[error("{key}: {what}")]
     Value {
         /// The key.
         key: String,
@@ -62,6 +64,34 @@ pub enum ConfigError {
     /// No environment, or an unknown one.
     #[error(transparent)]
     Environment(#[from] UnknownEnvironment),
+}
+
+impl ConfigError {
+    /// The three parts.
+    pub fn told(&self) -> Told {
+        let next = match self {
+            Self::Unreadable { .. } => "Check its owner and mode.",
+            Self::Syntax { .. } => "Mend that line.",
+            Self::Meaning { .. } | Self::Value { .. } => "'quarterdeck help configuration' shows each key.",
+            Self::Environment(unknown) => return environment_told(unknown),
+        };
+        Told { what: self.to_string(), doing: "reading the configuration".into(), next: next.into() }
+    }
+}
+
+/// The three parts of an environment that was not, or wrongly, chosen.
+pub(crate) fn environment_told(unknown: &UnknownEnvironment) -> Told {
+    let (what, next) = match unknown {
+        UnknownEnvironment::Unset => (
+            "no environment is chosen".to_owned(),
+            "Choose one with '--env qa', set DP_ENVIRONMENT, or run 'quarterdeck init'.",
+        ),
+        UnknownEnvironment::Unknown(name) => (
+            format!("'{}' is not an environment", sanitise::line(name, 80)),
+            "Use qa, paper or production, or give the name a meaning under [environment.aliases].",
+        ),
+    };
+    Told { what, doing: "choosing the environment".into(), next: next.into() }
 }
 
 /// Which environment is wanted.
@@ -168,20 +198,14 @@ impl Config {
                 );
             }
             if Role::parse(&person.role).is_none() {
-                let near = nearest(&person.role, Role::ALL.iter().map(|role| role.name())).unwrap_or_default();
-                return wrong(
-                    format!("[[person]] {}", person.name),
-                    format!("there is no role '{}'; did you mean '{near}'?", person.role),
-                );
+                let known = Role::ALL.map(Role::name);
+                return wrong(format!("[[person]] {}", person.name), unknown("role", &person.role, &known));
             }
         }
         for secret in &self.file.secret {
             if let Some(class) = secret.class.as_deref().filter(|class| Class::parse(class).is_none()) {
-                let near = nearest(class, Class::ALL.iter().map(|class| class.name())).unwrap_or_default();
-                return wrong(
-                    format!("[[secret]] {}", secret.name),
-                    format!("there is no class '{class}'; did you mean '{near}'?"),
-                );
+                let known = Class::ALL.map(Class::name);
+                return wrong(format!("[[secret]] {}", secret.name), unknown("class", class, &known));
             }
         }
         let durations = self.file.secret.iter().map(|s| (format!("[[secret]] {} period", s.name), &s.period));
@@ -195,6 +219,14 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+/// `there is no role 'tradr'; did you mean 'trader'?`
+fn unknown(noun: &str, wrong: &str, known: &[&str]) -> String {
+    match nearest(wrong, known.iter().copied()) {
+        Some(near) => format!("there is no {noun} '{wrong}'; did you mean '{near}'?"),
+        None => format!("there is no {noun} '{wrong}'; there are {}", known.join(", ")),
     }
 }
 

@@ -77,14 +77,17 @@ fn verify(common: &Common, folder: Option<&Path>) -> Outcome {
         }));
     } else if whole {
         output::text(&format!(
-            "the chain is whole: {} events in {} files, #{} is the last",
-            report.events, report.files, report.head.seq
+            "the chain is whole: {} in {}, #{} is the last",
+            output::count(report.events, "event"),
+            output::count(report.files, "file"),
+            report.head.seq
         ));
         output::text(
             "what this can't see: a journal that was rewritten as a whole, or cut at its end together with its lock file",
         );
     } else {
-        output::text(&format!("THE CHAIN IS BROKEN: {} findings in {}", report.findings.len(), folder.display()));
+        let findings = output::count(report.findings.len() as u64, "finding");
+        output::text(&format!("THE CHAIN IS BROKEN: {findings} in {}", folder.display()));
         report.findings.iter().for_each(|finding| output::text(&format!("  {finding}")));
         output::text("  next:  keep the folder as it is, copy it elsewhere, tell Governance");
     }

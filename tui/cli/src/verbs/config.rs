@@ -25,7 +25,7 @@ pub(crate) fn run(verb: &Verb, common: &Common) -> Outcome {
 }
 
 fn show(common: &Common) -> Outcome {
-    let control = session(common, Needs { environment: true, layer: None })?;
+    let control = session(common, Needs { environment: true, ..Needs::default() })?;
     control.serve(Request::ShowConfig.into())?;
     let (mut rows, listings) = all_rows(&control, Timestamp::now());
     rows.sort_by(|a, b| a.name.cmp(&b.name));

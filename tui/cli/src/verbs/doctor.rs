@@ -9,7 +9,7 @@ use quarterdeck_control::config::{Config, ConfigError};
 use quarterdeck_control::journal::verify_all;
 use quarterdeck_control::mount::{judge, mount_all};
 use quarterdeck_control::observe::ask_all;
-use quarterdeck_control::open::state_folder;
+use quarterdeck_control::open::{need_home, state_folder};
 use quarterdeck_control::surroundings::Surroundings;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::sanitise;
@@ -42,6 +42,10 @@ fn check(what: &str, verdict: Verdict, found: impl Into<String>, remedy: impl In
 pub(crate) fn run(common: &Common) -> Outcome {
     let surroundings = Surroundings::of_this_process();
     let mut checks = vec![clock()];
+    if let Err(homeless) = need_home(&surroundings) {
+        let told = homeless.told();
+        checks.push(check("home", Verdict::Wrong, told.what, told.next));
+    }
     let config = match Config::load(&surroundings, wanted(common)) {
         Ok(config) => {
             configuration(&config, &mut checks);
@@ -84,11 +88,16 @@ fn show(checks: &[Check], wrong: usize, as_json: bool) {
             output::text(&format!("{:<23} next: {}", "", check.remedy));
         }
     }
-    output::text(&match wrong {
+    output::text(&summary(wrong, checks.iter().filter(|check| check.verdict == Verdict::Warning).count()));
+}
+
+fn summary(wrong: usize, warnings: usize) -> String {
+    let wrong = match wrong {
         0 => "nothing is wrong".to_owned(),
         1 => "1 thing is wrong".to_owned(),
         n => format!("{n} things are wrong"),
-    });
+    };
+    if warnings == 0 { wrong } else { format!("{wrong}, {}", output::count(warnings as u64, "warning")) }
 }
 
 /// A clock that was never set makes every age and chain nonsense.
@@ -107,7 +116,14 @@ fn clock() -> Check {
 }
 
 fn broken_configuration(error: &ConfigError) -> Check {
-    check("configuration", Verdict::Wrong, error.to_string(), "mend the file; everything else waits for it")
+    let told = error.told();
+    check("configuration", Verdict::Wrong, told.what, format!("{} Everything else waits for it.", told.next))
+}
+
+/// What others may do to a file that should be its owner's.
+fn open_to_others(file: &Path, forbidden: u32) -> Option<u32> {
+    let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
+    (mode & forbidden != 0).then_some(mode)
 }
 
 fn configuration(config: &Config, checks: &mut Vec<Check>) {
@@ -123,6 +139,19 @@ fn configuration(config: &Config, checks: &mut Vec<Check>) {
     let files: Vec<String> = config.files.iter().map(|file| file.display().to_string()).collect();
     let found = if files.is_empty() { "no file, as built in".to_owned() } else { files.join(", ") };
     checks.push(check("configuration", Verdict::Fine, found, ""));
+    for file in &config.files {
+        if let Some(mode) = open_to_others(file, 0o022) {
+            checks.push(check(
+                "configuration",
+                Verdict::Warning,
+                format!(
+                    "{} can be written by others (mode {mode:03o}): they may give themselves a role",
+                    file.display()
+                ),
+                format!("chmod go-w {}", file.display()),
+            ));
+        }
+    }
     for warning in &config.warnings {
         checks.push(check("configuration", Verdict::Warning, warning, "move it to /etc/quarterdeck, owned by root"));
     }
@@ -164,13 +193,22 @@ fn backends(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check
     let mut status = 0;
     for (mount, seen) in mounts.iter().zip(ask_all(&mounts)) {
         let what = format!("backend {}", mount.layer);
-        let row = seen.row(mount);
+        let row = seen.row(mount, config.environment);
         match &row.error {
             Some((error, remedy)) => {
                 status = 5;
                 checks.push(check(&what, Verdict::Wrong, error, remedy));
             }
             None => checks.push(check(&what, Verdict::Fine, format!("{} ({})", row.summary, row.isolation), "")),
+        }
+        let key = config.file.backend.get(&mount.layer).and_then(|table| table.key_file.as_ref());
+        if let Some((key, mode)) = key.and_then(|key| Some((key, open_to_others(key, 0o077)?))) {
+            checks.push(check(
+                &what,
+                Verdict::Warning,
+                format!("the key {} is open to others (mode {mode:03o})", key.display()),
+                format!("chmod 600 {}, then 'quarterdeck secrets rekey': others may have read it", key.display()),
+            ));
         }
         for warning in &row.warnings {
             checks.push(check(&what, Verdict::Warning, warning, ""));
@@ -273,4 +311,16 @@ fn sources(config: &Config, checks: &mut Vec<Check>) {
 
 fn tame(text: &str) -> String {
     sanitise::line(text, 400).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+
+    #[test]
+    fn the_last_line_counts_what_is_wrong_and_what_is_not_as_it_should_be() {
+        assert_eq!(summary(0, 0), "nothing is wrong");
+        assert_eq!(summary(0, 1), "nothing is wrong, 1 warning");
+        assert_eq!(summary(2, 3), "2 things are wrong, 3 warnings");
+    }
 }

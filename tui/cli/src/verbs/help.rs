@@ -69,6 +69,10 @@ fn explain(word: &str) -> Outcome {
     }
     let verbs: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
     let all = verbs.iter().map(String::as_str).chain(WORDS.iter().map(|word| word.word));
-    let near = quarterdeck_control::config::nearest(word, all).unwrap_or("configuration");
-    Err(Trouble { status: 4, text: format!("there is no help on '{word}'\n  next:  did you mean '{near}'?") })
+    let next = match quarterdeck_control::config::nearest(word, all) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => "'quarterdeck help words' lists the words, 'quarterdeck help' the verbs".to_owned(),
+    };
+    let word = output::one_line(word);
+    Err(Trouble { status: 4, text: format!("there is no help on '{word}'\n  next:  {next}") })
 }

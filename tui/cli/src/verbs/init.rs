@@ -5,6 +5,7 @@ use crate::args::{Common, Init};
 use crate::output::{self, Outcome, Trouble};
 use crate::session::{Needs, session};
 use quarterdeck_control::config::FILE_NAME;
+use quarterdeck_control::open::need_home;
 use quarterdeck_control::serve::Done;
 use quarterdeck_control::surroundings::Surroundings;
 use quarterdeck_domain::environment::Environment;
@@ -19,6 +20,7 @@ use std::path::Path;
 /// Sets up.
 pub(crate) fn run(verb: &Init, common: &Common) -> Outcome {
     let surroundings = Surroundings::of_this_process();
+    need_home(&surroundings)?;
     let name = common.env.as_deref().or_else(|| surroundings.var("DP_ENVIRONMENT")).unwrap_or("qa");
     let environment = Environment::parse(name, &BTreeMap::new())
         .map_err(|error| Trouble::usage(format!("{error}\n  next:  quarterdeck init --env qa")))?;
@@ -39,7 +41,9 @@ pub(crate) fn run(verb: &Init, common: &Common) -> Outcome {
             ),
         });
     }
-    let private = |folder: &Path| std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    let private = |folder: &Path| {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|why| unmade(folder, &why))
+    };
     private(&home)?;
     let data = surroundings.data_home().join(environment.name());
     private(&data)?;
@@ -48,19 +52,15 @@ pub(crate) fn run(verb: &Init, common: &Common) -> Outcome {
     if fresh {
         let control = session(
             &crate::args::Common { env: Some(name.to_owned()), ..common.clone() },
-            Needs { environment: false, layer: Some("fernet") },
+            Needs { environment: false, layer: Some("fernet"), looks: false },
         )?;
         let Done::Key(made) = control.serve(Request::GenerateKey.into())? else {
             return Err(Trouble::failed("the plugin gave no key"));
         };
-        let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key)?;
-        out.write_all(made.expose())?;
-        out.write_all(b"\n")?;
-        out.sync_all()?;
+        write(OpenOptions::new().create_new(true), &key, &[made.expose(), b"\n"])?;
     }
     let text = configuration(environment, &surroundings.user, &key, &file);
-    let mut out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&config)?;
-    out.write_all(text.as_bytes())?;
+    write(OpenOptions::new().create(true).truncate(true), &config, &[text.as_bytes()])?;
     if common.json {
         output::data(&json!({
             "environment": environment.name(), "config": config, "key_file": key, "made_key": fresh, "file": file,
@@ -73,6 +73,22 @@ pub(crate) fn run(verb: &Init, common: &Common) -> Outcome {
     output::text(&format!("  encrypted file  {}, made by the first 'set'", file.display()));
     output::text("next:\n  quarterdeck secrets set broker.password\n  quarterdeck");
     Ok(0)
+}
+
+/// Writes a file that is its owner's alone.
+fn write(how: &mut OpenOptions, file: &Path, parts: &[&[u8]]) -> Result<(), Trouble> {
+    let written = how.write(true).mode(0o600).open(file).and_then(|mut out| {
+        parts.iter().try_for_each(|part| out.write_all(part))?;
+        out.sync_all()
+    });
+    written.map_err(|why| unmade(file, &why))
+}
+
+fn unmade(place: &Path, why: &std::io::Error) -> Trouble {
+    Trouble::failed(format!(
+        "{} can't be made: {why}\n  while: setting up your own folders\n  next:  check HOME and the owner and mode of the folders on the way",
+        place.display()
+    ))
 }
 
 fn configuration(environment: Environment, user: &str, key: &Path, file: &Path) -> String {

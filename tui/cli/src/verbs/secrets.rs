@@ -8,11 +8,11 @@ use crate::rows;
 use crate::session::{Needs, session};
 use jiff::Timestamp;
 use quarterdeck_control::failure::Failure;
-use quarterdeck_control::find::{Destination, Located};
+use quarterdeck_control::find::{Destination, Located, expected};
 use quarterdeck_control::observe::ask_all;
-use quarterdeck_control::overview::{LayerListing, secret_rows};
+use quarterdeck_control::overview::{LayerListing, elsewhere, secret_rows};
 use quarterdeck_control::serve::{Ask, Control, Done};
-use quarterdeck_control::{Expected, Kind, Value, VersionId};
+use quarterdeck_control::{Expected, Kind, Value};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::request::{Purpose, Request, Target};
@@ -31,13 +31,14 @@ pub(crate) fn run(verb: &Secrets, common: &Common) -> Outcome {
         Secrets::Get { name, layer } => get(common, name, layer.as_deref()),
         Secrets::List { layer } => list(common, layer.as_deref(), ""),
         Secrets::Search { text } => list(common, None, text),
-        Secrets::Delete { name, layer } => delete(common, name, layer.as_deref()),
+        Secrets::Delete { name, layer, if_version } => delete(common, name, layer.as_deref(), if_version.as_deref()),
         Secrets::Validate { layer } => validate(common, layer),
         Secrets::Rekey { new_key, layer } => rekey(common, new_key, layer),
     }
 }
 
-const FILE: Needs = Needs { environment: false, layer: Some("fernet") };
+const FILE: Needs = Needs { environment: false, layer: Some("fernet"), looks: false };
+const LOOK: Needs = Needs { looks: true, ..FILE };
 
 fn generate_key(common: &Common) -> Outcome {
     let control = session(common, FILE)?;
@@ -73,13 +74,7 @@ fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
         Some(value) => value.as_bytes().to_vec(),
         None => input::value(wish.name)?,
     };
-    let current = held.as_ref().and_then(|held| held.versions.first()).map(|version| version.id.clone());
-    let expected = match (wish.if_version, current, &held) {
-        (Some(version), ..) => Expected::Version(VersionId(version.to_owned())),
-        (None, Some(current), _) => Expected::Version(current),
-        (None, None, Some(_)) => Expected::Anything,
-        (None, None, None) => Expected::Absent,
-    };
+    let expected = expected(wish.if_version, held.as_ref());
     let kind = match (wish.as_json, std::str::from_utf8(&bytes)) {
         (true, _) => Kind::Json,
         (false, Ok(_)) => Kind::Text,
@@ -105,7 +100,7 @@ fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
 }
 
 fn get(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
-    let control = session(common, FILE)?;
+    let control = session(common, LOOK)?;
     let target = located(&control, name, layer)?.target;
     let done = control.serve(Request::Read { target: target.clone(), purpose: Purpose::Get }.into())?;
     let Done::Read(reading) = done else { return Err(Trouble::failed("nothing was read")) };
@@ -152,7 +147,7 @@ pub(crate) fn all_rows(control: &Control, now: Timestamp) -> (Vec<SecretRow>, Ve
 }
 
 fn list(common: &Common, layer: Option<&str>, text: &str) -> Outcome {
-    let control = session(common, FILE)?;
+    let control = session(common, LOOK)?;
     if let Some(layer) = layer {
         control.mount(layer)?;
     }
@@ -165,6 +160,10 @@ fn list(common: &Common, layer: Option<&str>, text: &str) -> Outcome {
         output::data(&rows.iter().map(|row| rows::secret(row, now)).collect());
     } else if rows.is_empty() {
         output::text(&match (text.as_str(), layer) {
+            // What can't be read is told below; it must not look like what was never stored.
+            ("", None) if listings.iter().any(|listing| listing.error.is_some()) => {
+                "no secret can be shown: a layer can't be read".to_owned()
+            }
             ("", None) => "no secret yet. Store one with 'quarterdeck secrets set NAME'".to_owned(),
             ("", Some(layer)) => format!("no name comes from {layer}"),
             (text, _) => format!("no name has '{}' in it", output::one_line(text)),
@@ -172,6 +171,10 @@ fn list(common: &Common, layer: Option<&str>, text: &str) -> Outcome {
     } else {
         let cells = std::iter::once(rows::secret_header()).chain(rows.iter().map(|row| rows::secret_cells(row, now)));
         output::text(&output::table(&cells.collect::<Vec<_>>()));
+    }
+    for (owner, names) in elsewhere(&listings, control.config.environment) {
+        let names = output::count(names as u64, "name");
+        aside(&format!("{names} of {} not shown: '--env {}' shows them there", owner.title(), owner.name()));
     }
     failed_layers(&control, &listings, layer)
 }
@@ -189,7 +192,7 @@ fn failed_layers(control: &Control, listings: &[LayerListing], wanted: Option<&s
     Ok(0)
 }
 
-fn delete(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
+fn delete(common: &Common, name: &str, layer: Option<&str>, if_version: Option<&str>) -> Outcome {
     let control = session(common, FILE)?;
     let (target, held) = match control.place_for(name, layer)? {
         Destination { target, held: Some(held), .. } => (target, held),
@@ -198,10 +201,7 @@ fn delete(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
             (located.target, located.inspection)
         }
     };
-    let expected = match held.versions.first() {
-        Some(version) => Expected::Version(version.id.clone()),
-        None => Expected::Anything,
-    };
+    let expected = expected(if_version, Some(&held));
     let Target { layer, name } = target.clone();
     control.serve(Ask { request: Request::Delete { target }, value: None, expected })?;
     if common.json {
@@ -225,12 +225,18 @@ fn validate(common: &Common, layer: &str) -> Outcome {
         }));
     } else {
         output::text(&format!("{layer} is valid: {}", tame(&health.summary)));
-        for (label, text) in &checked.results {
-            output::text(&format!("  {label}: {}", tame(text)));
+        for (label, text) in checked.results.iter().filter(|(_, text)| !text.is_empty()) {
+            output::text(&format!("  {}: {}", label.replace('_', " "), tame(&moment(label, text))));
         }
         health.warnings.iter().for_each(|warning| output::text(&format!("  warning: {}", tame(warning))));
     }
     Ok(0)
+}
+
+/// A Unix time as people read it, where the label says that it is one.
+fn moment(label: &str, text: &str) -> String {
+    let at = text.parse().ok().filter(|_| label.ends_with("_at")).and_then(|unix| Timestamp::from_second(unix).ok());
+    at.map_or_else(|| text.to_owned(), |at| at.to_string())
 }
 
 fn rekey(common: &Common, new_key: &str, layer: &str) -> Outcome {
@@ -253,9 +259,14 @@ fn rekey(common: &Common, new_key: &str, layer: &str) -> Outcome {
         output::data(&json!({ "layer": layer, "rekeyed": true, "facts": reply.results }));
     } else {
         output::text(&format!("{layer} is sealed with the new key"));
-        output::text(
-            "next: put the new key where DP_SECRETS_ENCRYPTION_KEY or key_file is read; the old one opens nothing now",
-        );
+        let file = control.config.file.backend.get(layer).and_then(|table| table.key_file.as_ref());
+        let place = match file {
+            // The environment's key comes before the file's.
+            Some(file) if control.surroundings.var("DP_SECRETS_ENCRYPTION_KEY").is_none() => file.display().to_string(),
+            _ => "DP_SECRETS_ENCRYPTION_KEY".to_owned(),
+        };
+        output::text(&format!("next: put the new key into {place}; the old one opens nothing now"));
+        output::text("      then start open cockpits and programs again: they hold the old key");
     }
     Ok(0)
 }

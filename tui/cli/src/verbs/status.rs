@@ -25,7 +25,7 @@ struct Overview {
 
 /// Shows it. Exit 5 when a backend is down in Production, 6 when the journal is broken.
 pub(crate) fn run(verb: &Status, common: &Common) -> Outcome {
-    let control = session(common, Needs { environment: true, layer: None })?;
+    let control = session(common, Needs { environment: true, ..Needs::default() })?;
     let now = Timestamp::now();
     let overview = overview(&control, now);
     if common.json {
@@ -44,8 +44,9 @@ pub(crate) fn run(verb: &Status, common: &Common) -> Outcome {
 }
 
 fn overview(control: &Control, now: Timestamp) -> Overview {
+    let here = control.config.environment;
     let seen = ask_all(&control.mounts);
-    let backends = control.mounts.iter().zip(&seen).map(|(mount, seen)| seen.row(mount)).collect();
+    let backends = control.mounts.iter().zip(&seen).map(|(mount, seen)| seen.row(mount, here)).collect();
     let listings: Vec<LayerListing> = seen.into_iter().map(|seen| seen.listing).collect();
     let secrets = secret_rows(&listings, &control.state(), &control.config, now);
     Overview { backends, secrets, journal: journal(control) }
@@ -122,7 +123,9 @@ fn text(control: &Control, overview: &Overview, now: Timestamp) {
         row.warnings.iter().for_each(|warning| output::text(&format!("! {}: {warning}", row.name)));
     }
     output::text("\nSECRETS");
-    if overview.secrets.is_empty() {
+    if overview.secrets.is_empty() && overview.backends.iter().any(|row| row.error.is_some()) {
+        output::text("none can be shown: a backend can't be read");
+    } else if overview.secrets.is_empty() {
         output::text("none yet. Store one with 'quarterdeck secrets set NAME'");
     } else {
         let rows = overview.secrets.iter().map(|row| rows::secret_cells(row, now));

@@ -40,7 +40,12 @@ pub(crate) fn run(common: &Common) -> Outcome {
     output::text(&format!("  changes       {change}"));
     if who.role.is_none() {
         let place = if environment == Environment::Production { "/etc/quarterdeck" } else { "your configuration" };
-        output::text(&format!("  no [[person]] of {place} names you: you see names and ages, as everybody does"));
+        let has = if readable.is_empty() {
+            "you see names and ages, as everybody does".to_owned()
+        } else {
+            format!("this is what everybody may do in {}", environment.title())
+        };
+        output::text(&format!("  no [[person]] of {place} names you: {has}"));
     }
     Ok(0)
 }
