@@ -58,6 +58,22 @@ fn a_reveal_sends_that_value_alone_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_value_that_is_typed_is_not_echoed() {
+    let mut aviary = Aviary::new();
+    let typed = aviary.bird("typed", "canary-typed-6c20d7");
+    let mut screen = aviary.house.open(&["secrets", "set", "desk.typed"], 100, 30);
+    screen.shows("desk.typed (not shown):");
+    screen.keys(&format!("{typed}\r"));
+    screen.shows("stored desk.typed in fernet");
+    assert_eq!(screen.ends(), 0);
+    screen.is_restored();
+    aviary.none_in("what the terminal was sent", screen.sent());
+    aviary.none_in_files();
+    let said = aviary.house.run(&["secrets", "get", "desk.typed"]).expect_status(0);
+    assert_eq!(said.stdout, format!("{typed}\n"));
+}
+
+#[test]
 fn a_plugin_that_panics_in_the_cockpit_shows_no_value() {
     let mut aviary = Aviary::new();
     aviary.bird("in a panic's message", "canary-in-a-panic");

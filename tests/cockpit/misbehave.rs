@@ -1,8 +1,10 @@
 //! Plugins that do everything a library can do wrong, in the real cockpit: it stays usable, and the tile says what
 //! happened.
 
-use crate::house::processes::under;
+use crate::house::processes::{Process, under};
+use crate::house::screen::Screen;
 use crate::house::{House, installed};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// What a plugin does while it is made, and what its tile says then.
 const MISDEEDS: [(&str, &[&str]); 12] = [
@@ -70,15 +72,53 @@ fn a_plugin_that_is_killed_is_started_again() {
     screen.shows("backends 3/3");
     screen.press("6", "BACKENDS");
     screen.press("G", "never started again");
-    let line =
-        |process: &crate::house::processes::Process| String::from_utf8_lossy(&process.command_line()).into_owned();
-    let plugin = under(screen.pid()).into_iter().find(|process| line(process).contains("bad")).expect("its process");
-    let pid = rustix::process::Pid::from_raw(plugin.pid).expect("a process");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it runs");
+    signal(&plugin(&screen, "bad"), Signal::KILL);
     screen.shows("started again 1 time");
     screen.shows("backends 3/3");
     let told = house.events("qa", "BACKEND_DOWN").len();
     assert_eq!(told, house.events("qa", "BACKEND_UP").len(), "down and up are both recorded");
+}
+
+#[test]
+fn a_plugin_that_hangs_in_a_call_is_killed_started_again_and_answers() {
+    let mut house = house("");
+    house.set_var("DP_SHELF_ONE", "on the shelf");
+    let text = std::fs::read_to_string(house.path("work/quarterdeck.toml")).expect("the configuration");
+    house.configure(&text.replace("plugin = \"misbehave\"", "plugin = \"misbehave\"\nwithin = \"1s\""));
+    let mut screen = house.open(&[], 160, 48);
+    screen.shows("backends 3/3");
+    screen.lists("DP_SHELF_ONE");
+    stop(&plugin(&screen, "bad"));
+    screen.press("2", "SECRETS");
+    screen.press("/SHELF", "SECRETS 2 of");
+    screen.keys("\r");
+    screen.press("v", "FAILED");
+    // The others answer as if nothing had been.
+    screen.press("/\x15desk", "SECRETS 1 of");
+    screen.keys("\r");
+    screen.press("v", "still-revealed");
+    screen.press("6", "BACKENDS");
+    screen.press("G", "started again 1 time");
+    screen.shows("backends 3/3");
+    screen.press("2", "SECRETS");
+    screen.press("/\x15SHELF", "SECRETS 2 of");
+    screen.keys("\r");
+    screen.press("v", "on the shelf");
+}
+
+/// The process of a layer's plugin.
+fn plugin(screen: &Screen, layer: &str) -> Process {
+    let of_layer =
+        |process: &Process| process.command_line().split(|byte| *byte == 0).any(|word| word == layer.as_bytes());
+    under(screen.pid()).into_iter().find(of_layer).expect("the layer's process")
+}
+
+fn stop(process: &Process) {
+    signal(process, Signal::STOP);
+}
+
+fn signal(process: &Process, signal: Signal) {
+    kill_process(Pid::from_raw(process.pid).expect("a process"), signal).expect("it runs");
 }
 
 #[test]

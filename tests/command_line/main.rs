@@ -4,6 +4,7 @@
 #[path = "../house/mod.rs"]
 mod house;
 
+mod audit;
 mod layers;
 mod pages;
 mod places;

@@ -29,7 +29,8 @@ pub(crate) fn holds(house: &House, file: &str) {
     }
     let at = got.lines().zip(wanted.lines()).take_while(|(got, wanted)| got == wanted).count();
     let lines = |text: &str| text.lines().skip(at.saturating_sub(3)).take(12).collect::<Vec<_>>().join("\n");
-    panic!("{file} line {}:\n--- wanted\n{}\n--- got\n{}", at + 1, lines(&wanted), lines(&got));
+    let (wanted, got) = (lines(&wanted), lines(&got));
+    panic!("{file} line {}:\n--- wanted\n{wanted}\n--- got\n{got}\nQUARTERDECK_TEST_WRITE=1 writes it anew", at + 1);
 }
 
 fn said(house: &House, line: &str) -> String {
