@@ -21,8 +21,9 @@ impl FileName {
         let (day, number) = name.strip_suffix(".jsonl")?.split_once('-')?;
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let fine = day.len() == 8 && (2..=6).contains(&number.len()) && digits(day) && digits(number);
-        let name = fine.then(|| Some(Self { day: day.parse().ok()?, number: number.parse().ok()? }))??;
-        Some(name)
+        let read = fine.then(|| Some(Self { day: day.parse().ok()?, number: number.parse().ok()? }))??;
+        // One file has one name: `-001` would be read as `-01` once more.
+        (read.text() == name).then_some(read)
     }
 
     /// The first file of the day of an event.
@@ -81,9 +82,24 @@ pub(super) fn refuse_open_to_others(path: &Path, facts: &fs::Metadata) -> Result
 /// How the journal's files are opened: never through a link, mode 0600 when new.
 pub(super) fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    // O_NOFOLLOW: a link in the place of a file would lead the record elsewhere.
-    options.read(true).write(true).mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    options.read(true).write(true).mode(0o600).custom_flags(careful());
     options
+}
+
+/// Opens a file of the journal that is only read.
+pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
+    ordinary(OpenOptions::new().read(true).custom_flags(careful()).open(path)?)
+}
+
+/// Refuses what is no file: a pipe in its place would be waited for without an end.
+pub(super) fn ordinary(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no ordinary file")) }
+}
+
+/// O_NOFOLLOW: a link in the place of a file would lead the record elsewhere. O_NONBLOCK: nor is a pipe waited for.
+fn careful() -> i32 {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    flags.bits().cast_signed()
 }
 
 /// What tells a file from its namesake.
@@ -126,9 +142,14 @@ mod tests {
         assert_eq!(first.next(at("2026-11-09T00:00:00Z")).text(), "20261109-01.jsonl");
         assert_eq!(first.next(at("2026-11-01T00:00:00Z")).text(), "20261108-02.jsonl");
         assert!(FileName::parse("20261108-100.jsonl") > FileName::parse("20261108-99.jsonl"));
-        for wrong in
-            ["20261108-1.jsonl", "journal.lock", "20261108-01.jsonl.gz", "x20261108-01.jsonl", "2026118-01.jsonl"]
-        {
+        for wrong in [
+            "20261108-1.jsonl",
+            "20261108-001.jsonl",
+            "journal.lock",
+            "20261108-01.jsonl.gz",
+            "x20261108-01.jsonl",
+            "2026118-01.jsonl",
+        ] {
             assert_eq!(FileName::parse(wrong), None, "{wrong}");
         }
     }

@@ -45,7 +45,8 @@ impl Lock {
     pub(super) fn open(folder: &Path) -> Result<Self, JournalError> {
         let path = folder.join(NAME);
         let fail = |error| JournalError::io("opening the journal's lock", &path, &error);
-        let file = folder::open_options().create(true).truncate(false).open(&path).map_err(fail)?;
+        let file = folder::open_options().create(true).truncate(false).open(&path);
+        let file = file.and_then(folder::ordinary).map_err(fail)?;
         let facts = file.metadata().map_err(fail)?;
         folder::refuse_open_to_others(&path, &facts)?;
         Ok(Self { identity: Identity::of(&facts), path, file })
@@ -54,7 +55,7 @@ impl Lock {
     /// The lock file of a journal that may be a copy or another's; never makes one.
     pub(super) fn existing(folder: &Path) -> Option<Self> {
         let path = folder.join(NAME);
-        let file = folder::open_options().open(&path).ok()?;
+        let file = folder::open_options().open(&path).and_then(folder::ordinary).ok()?;
         let identity = Identity::of(&file.metadata().ok()?);
         Some(Self { path, file, identity })
     }
@@ -104,9 +105,7 @@ impl Lock {
     }
 
     fn text(&self) -> String {
-        let mut buffer = [0; 256];
-        let read = self.file.read_at(&mut buffer, 0).unwrap_or(0);
-        String::from_utf8_lossy(&buffer[..read]).into_owned()
+        beginning(&self.file)
     }
 }
 
@@ -128,7 +127,15 @@ impl Drop for Held<'_> {
 
 /// Reads what a lock file remembers, without opening the journal.
 pub(super) fn read(folder: &Path) -> Option<Written> {
-    parse(&std::fs::read_to_string(folder.join(NAME)).ok()?)
+    let file = folder::open_to_read(&folder.join(NAME)).ok()?;
+    parse(&beginning(&file))
+}
+
+/// All of it that says anything.
+fn beginning(file: &File) -> String {
+    let mut buffer = [0; 256];
+    let read = file.read_at(&mut buffer, 0).unwrap_or(0);
+    String::from_utf8_lossy(&buffer[..read]).into_owned()
 }
 
 fn parse(text: &str) -> Option<Written> {

@@ -144,7 +144,7 @@ impl Reader {
     fn begins_with_an_event(&self, name: &FileName) -> Result<bool, JournalError> {
         let path = self.folder.join(name.text());
         let fail = |error| JournalError::io("reading", &path, &error);
-        let mut file = folder::open_options().open(&path).map_err(fail)?;
+        let mut file = folder::open_to_read(&path).map_err(fail)?;
         let mut line = Vec::new();
         let mut block = vec![0; BLOCK];
         loop {
@@ -179,7 +179,7 @@ impl Reader {
     fn turn_to(&mut self, name: FileName) -> Result<(), JournalError> {
         let path = self.folder.join(name.text());
         let fail = |error| JournalError::io("opening", &path, &error);
-        let file = folder::open_options().open(&path).map_err(fail)?;
+        let file = folder::open_options().open(&path).and_then(folder::ordinary).map_err(fail)?;
         let facts = file.metadata().map_err(fail)?;
         folder::refuse_open_to_others(&path, &facts)?;
         self.turned_to(Current { name, file, identity: Identity::of(&facts), length: 0 });

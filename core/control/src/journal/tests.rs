@@ -299,6 +299,32 @@ fn a_folder_that_others_may_open_is_refused() {
 }
 
 #[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    let pipe = |path: &Path| {
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).expect("a pipe");
+    };
+    let link = |path: &Path| std::os::unix::fs::symlink(path.with_extension("elsewhere"), path).expect("a link");
+    let swaps: [&dyn Fn(&Path); 2] = [&pipe, &link];
+    for swap in swaps {
+        for name in ["20261108-01.jsonl", "29991231-01.jsonl", "journal.lock"] {
+            let home = tempfile::tempdir().expect("a temporary folder");
+            open(home.path()).append(vec![event("a")]).expect("it appends");
+            let path = home.path().join("journal").join(name);
+            if path.exists() {
+                fs::rename(&path, path.with_extension("elsewhere")).expect("it is moved");
+            }
+            swap(&path);
+            let opened = FileJournal::open(opening(home.path()));
+            assert!(matches!(opened, Err(JournalError::Io { .. })), "{name}: {opened:?}");
+            let verified = verify_all(&home.path().join("journal"), &mut |_| ControlFlow::Continue(()));
+            // Without its lock file the rest can still be verified.
+            assert_eq!(verified.is_ok(), name == "journal.lock", "{name}: {verified:?}");
+        }
+    }
+}
+
+#[test]
 fn spoilt_files_are_named_by_file_and_line() {
     let whole = tempfile::tempdir().expect("a temporary folder");
     let journal = FileJournal::open(Opening { roll_at: 6_000, ..opening(whole.path()) }).expect("it opens");

@@ -38,7 +38,7 @@ pub fn verify_all(
     let mut run = Run { verifier: Verifier::from_the_first(), rest: Vec::new(), bytes: 0, of, progress };
     for (index, name) in names.iter().enumerate() {
         let path = folder.join(name);
-        let file = File::open(&path).map_err(|error| JournalError::io("opening", &path, &error))?;
+        let file = folder::open_to_read(&path).map_err(|error| JournalError::io("opening", &path, &error))?;
         let mut file = BufReader::with_capacity(BLOCK, file);
         run.verifier.begin_file(name);
         let mut read = run.file(&mut file, &path)?;
