@@ -93,6 +93,9 @@ fn read(situation: &Situation<'_>, name: &str) -> Decision {
         return Decision::Permit;
     }
     Decision::Refuse(vec![match situation.who.role {
+        Some(role) if class == Class::Other => {
+            format!("the role '{role}' may not read this secret {}", place(situation))
+        }
         Some(role) => format!("the role '{role}' may not read a {} secret {}", class.name(), place(situation)),
         None => no_role(situation),
     }])
@@ -150,6 +153,19 @@ mod tests {
             Request::VerifyJournal,
             Request::QueryAudit { filter: "actor=alice".into() },
         ]
+    }
+
+    #[test]
+    fn a_refused_class_is_named_in_english() {
+        let classes = BTreeMap::new();
+        let who = who(Some(Role::Trader));
+        let situation =
+            Situation { who: &who, environment: Some(Environment::Production), look_only: None, classes: &classes };
+        for (name, says) in [("prod/rds/password", "read a database secret in"), ("plain", "read this secret in")] {
+            let asked = Request::Read { target: target(name), purpose: Purpose::Get };
+            let Decision::Refuse(reasons) = decide(&situation, &asked) else { panic!("{name} is refused") };
+            assert!(reasons[0].contains(says), "{reasons:?}");
+        }
     }
 
     #[test]

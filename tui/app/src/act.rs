@@ -475,6 +475,8 @@ pub(crate) fn lock(model: &mut Model) -> Vec<Effect> {
 pub(crate) fn unlocked(model: &mut Model) -> Vec<Effect> {
     let Ok(until) = model.now.checked_add(model.setup.unlock_for) else { return Vec::new() };
     model.setup.access = Access::Unlocked { until };
+    // What was refused for being locked is no longer so.
+    model.notice = None;
     vec![Effect::Unlocked { until }]
 }
 

@@ -96,6 +96,7 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
             if model.reveal == Reveal::Asked(id.clone()) && model.setup.access.is_free() {
                 let until = until.min(model.now.saturating_add(REVEAL).unwrap_or(model.now));
                 model.reveal = Reveal::Shown { id, value, until };
+                model.notice = None;
                 act::did(model, Deed::Reveal);
             }
         }

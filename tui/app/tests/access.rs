@@ -96,9 +96,12 @@ fn for_every_role_a_reveal_is_asked_and_answered_by_the_matrix() {
 fn production_opens_look_only_and_is_unlocked_for_ten_minutes_by_two_keys() {
     let mut model = world(Environment::Production, Some(Role::Devops), false);
     assert_eq!(model.setup.access, Access::LookOnly);
+    press(&mut model, "v");
+    assert!(model.notice.is_some(), "it is refused aloud");
     assert!(press(&mut model, "u").is_empty());
     assert_eq!(model.overlay, Some(Overlay::Unlock));
     assert_eq!(press(&mut model, "Enter"), [Effect::Unlocked { until: later(600) }]);
+    assert!(model.notice.is_none(), "and no longer so");
     assert_eq!(press(&mut model, "v").len(), 1);
     assert!(update(&mut model, News::Tick, later(599)).is_empty());
     assert_eq!(update(&mut model, News::Tick, later(600)), [Effect::LookOnly]);

@@ -335,7 +335,9 @@ fn is_awaited(arrival: &Arrival) -> bool {
 
 fn failed(failure: &Failure) -> News {
     let told = failure.told();
-    let message = Message { what: told.what, doing: told.doing, next: told.next };
+    // The screen says REFUSED itself.
+    let what = told.what.strip_prefix("refused: ").map_or(told.what.clone(), str::to_owned);
+    let message = Message { what, doing: told.doing, next: told.next };
     match failure {
         Failure::Refused { .. } | Failure::Crossed { .. } | Failure::NeedsApproval { .. } => News::Refused(message),
         _ => News::Failed(message),

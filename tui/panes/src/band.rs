@@ -15,6 +15,7 @@ pub(crate) struct View {
     host: String,
     who: String,
     access: String,
+    access_short: String,
     clock: String,
 }
 
@@ -37,6 +38,7 @@ impl View {
             host: seat.host.clone(),
             who: seat.who.to_string(),
             access: access(model),
+            access_short: access_short(model),
             clock: match model.silent_for() {
                 None => format!("{}Z", words::clock(model.now)),
                 Some(silent) => format!("STALE {}", words::age(silent)),
@@ -57,7 +59,16 @@ fn access(model: &Model) -> String {
     }
 }
 
-/// Draws the row. What doesn't fit goes in this order: the host, the long words of access, who.
+/// The same where there is little room: how long it lasts is never left out.
+fn access_short(model: &Model) -> String {
+    match model.setup.access {
+        Access::ReadOnly => "look only".into(),
+        Access::Unlocked { until } => format!("unlocked {}", words::running(until.duration_since(model.now))),
+        Access::Free | Access::LookOnly => access(model),
+    }
+}
+
+/// Draws the row. What doesn't fit goes in this order: the long words of access, the host, who.
 pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, row: Rect) {
     let role = role(view.environment);
     let glyph = view.environment.glyph();
@@ -65,12 +76,11 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, row: Rect) {
     pen.fill(row, fill, role);
     let title = format!("{glyph} {} {glyph}", view.environment.title());
     let right = format!(" {} {glyph}", view.clock);
-    let access_short = view.access.split(',').next().unwrap_or_default().to_owned();
     let sets: [&[&str]; 5] = [
         &[&view.host, &view.who, &view.access],
-        &[&view.who, &view.access],
-        &[&view.who, &access_short],
-        &[&access_short],
+        &[&view.host, &view.who, &view.access_short],
+        &[&view.who, &view.access_short],
+        &[&view.access_short],
         &[],
     ];
     let made = |set: &[&str]| {
