@@ -11,6 +11,7 @@ pub mod journal;
 pub mod mount;
 pub mod observe;
 pub mod open;
+pub mod ordinary;
 pub mod overview;
 pub mod serve;
 pub mod surroundings;

@@ -4,6 +4,7 @@
 use crate::catalogue::{self, Found};
 use crate::config::{BackendTable, Config, SettingValue, duration};
 use crate::installation::InstallationKey;
+use crate::ordinary;
 use crate::overview::EVERY;
 use crate::surroundings::Surroundings;
 use crate::yaml::YamlFile;
@@ -12,6 +13,7 @@ use quarterdeck_contract::{
     BackendError, Call, Description, ErrorKind, Health, Inspection, Page, PageRequest, Reading, Result, SecretBytes,
     SecretName, SecretsBackend, Setting, Setup, VersionId,
 };
+use quarterdeck_domain::environment::Environment;
 use quarterdeck_host::{HostSpec, HostState, HostStatus, Hosted, InProcess, LoadRules, OnChange, PluginManifest};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -127,7 +129,11 @@ pub fn layers(config: &Config, surroundings: &Surroundings) -> Vec<String> {
                         surroundings.switched_on("DP_USE_ENCRYPTED_SECRETS")
                             || surroundings.var("DP_SECRETS_ENCRYPTION_KEY").is_some()
                     }
-                    "yaml" => surroundings.cwd.join("secrets.yaml").is_file(),
+                    // In Production nothing is read because it happens to lie in the working folder.
+                    "yaml" => {
+                        config.environment != Some(Environment::Production)
+                            && surroundings.cwd.join("secrets.yaml").is_file()
+                    }
                     _ => false,
                 }
         })
@@ -242,7 +248,7 @@ fn setup(layer: &str, kind: &str, table: &BackendTable, manifest: &PluginManifes
         let files = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
         setup.settings.insert("env_files".into(), Setting::List(files));
     }
-    for (name, value) in surroundings.dp_entries() {
+    for (name, value) in surroundings.entries() {
         if manifest.wants(&name) && !is_reserved(&name) {
             setup.secrets.insert(name, SecretBytes::new(value));
         }
@@ -277,13 +283,16 @@ fn fernet_path(kind: &str, surroundings: &Surroundings) -> Option<PathBuf> {
     Some(surroundings.cwd.join(named))
 }
 
+/// Largest key file that is read: a key is 44 bytes, and several may stand in it.
+const KEY_FILE: u32 = 64 << 10;
+
 /// The environment's key, else the key file's.
 fn fernet_key(file: Option<&Path>, surroundings: &Surroundings) -> Result<Option<SecretBytes>> {
     if let Some(key) = surroundings.var("DP_SECRETS_ENCRYPTION_KEY") {
         return Ok(Some(SecretBytes::from(key)));
     }
     let Some(file) = file else { return Ok(None) };
-    let bytes = std::fs::read(file).map_err(|error| {
+    let bytes = ordinary::read(file, KEY_FILE).map_err(|error| {
         BackendError::new(ErrorKind::Invalid, format!("the key can't be read: {error}"))
             .doing(format!("reading {}", file.display()))
             .hint("Name the right file in [backend.fernet] key_file, or set DP_SECRETS_ENCRYPTION_KEY.")

@@ -5,13 +5,13 @@ use crate::catalogue;
 use crate::config::{Config, ConfigError, Wanted, environment_told};
 use crate::failure::Told;
 use crate::installation::{InstallationKey, random_id};
-use crate::journal::{FileJournal, Journal, JournalError};
+use crate::journal::{ClosedJournal, FileJournal, Journal, JournalError};
 use crate::mount::{OnMountChange, mount_all};
 use crate::serve::Control;
 use crate::surroundings::Surroundings;
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::person::{Person, Who};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
 /// What the session is for.
@@ -23,6 +23,8 @@ pub struct Opening<'a> {
     pub besides: Option<&'a str>,
     /// It only looks: in a chosen environment the layers that are switched on are all there is to see.
     pub looks: bool,
+    /// A cockpit: it opens though nothing can be recorded, and then nothing can be done from it.
+    pub watches: bool,
     /// Why nothing may be changed, if so: `--readonly`.
     pub look_only: Option<String>,
     /// Told when a plugin's process changes its state.
@@ -83,6 +85,18 @@ impl OpenError {
         Told { what: self.to_string(), doing, next }
     }
 
+    /// The same as the journal would say it.
+    fn into_journals(self, folder: &Path) -> JournalError {
+        match self {
+            Self::Journal(error) => error,
+            other => JournalError::Io {
+                doing: "opening the state's folder",
+                path: folder.to_owned(),
+                text: other.to_string(),
+            },
+        }
+    }
+
     /// The exit status of the command line for it.
     pub fn status(&self) -> u8 {
         match self {
@@ -126,12 +140,18 @@ pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_
         return Err(OpenError::NoPlugins { searched });
     }
     let folder = state_folder(&surroundings, config.environment);
-    let key = prepare(&folder).map_err(|why| OpenError::State { folder: folder.clone(), why })?;
     let session = random_id("sess", 12);
-    let at = crate::journal::Opening::of(folder.join("journal"), config.environment, session.clone());
-    let journal: Arc<dyn Journal> = Arc::new(FileJournal::open(at)?);
+    let (journal, key, closed) = match records(&folder, &config, &session) {
+        Ok((journal, key)) => (journal, key, None),
+        Err(error) if opening.watches => {
+            let why = format!("nothing can be recorded: {error}");
+            let journal: Arc<dyn Journal> = Arc::new(ClosedJournal::new(error.into_journals(&folder)));
+            (journal, InstallationKey::passing(), Some(why))
+        }
+        Err(error) => return Err(error),
+    };
     let who = who(&config, &surroundings, session);
-    let look_only = opening.look_only.clone().or_else(|| look_only(&surroundings));
+    let look_only = closed.or_else(|| opening.look_only.clone()).or_else(|| look_only(&surroundings));
     let besides = opening.besides.filter(|_| !opening.looks || config.environment.is_none());
     let mounts = mount_all(&config, &surroundings, Some(&key), besides, opening.on_change.as_ref());
     Ok(Control {
@@ -161,7 +181,14 @@ fn look_only(surroundings: &Surroundings) -> Option<String> {
     surroundings.switched_off("DP_EXECUTION__ENABLED").then(|| "DP_EXECUTION__ENABLED is off".into())
 }
 
-fn prepare(folder: &std::path::Path) -> std::io::Result<InstallationKey> {
+/// The journal and the installation's key.
+fn records(folder: &Path, config: &Config, session: &str) -> Result<(Arc<dyn Journal>, InstallationKey), OpenError> {
+    let key = prepare(folder).map_err(|why| OpenError::State { folder: folder.to_owned(), why })?;
+    let at = crate::journal::Opening::of(folder.join("journal"), config.environment, session);
+    Ok((Arc::new(FileJournal::open(at)?), key))
+}
+
+fn prepare(folder: &Path) -> std::io::Result<InstallationKey> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     InstallationKey::open_or_make(&folder.join("installation.key"))

@@ -99,7 +99,10 @@ fn hidden_by(above: &[LayerListing]) -> Option<String> {
 fn row(layer: &LayerListing, entry: &Entry, state: &State, config: &Config, now: Timestamp) -> SecretRow {
     let name = entry.name.as_str();
     let known = state.secret(&layer.layer, name);
-    let written = known.and_then(|history| history.written.as_ref());
+    // A map that was stored as a whole made every key in it.
+    let above = name.match_indices('.').rev().map(|(at, _)| &name[..at]);
+    let mut histories = known.into_iter().chain(above.filter_map(|up| state.secret(&layer.layer, up)));
+    let written = histories.find_map(|history| history.written.as_ref());
     let age = age(entry, written.map(|written| written.at));
     let policy = policy(config, name);
     let by_age = rotation::state(age, policy, now);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 /// Environment, folders and identity of this process.
@@ -79,12 +79,9 @@ impl Surroundings {
         self.var("XDG_DATA_HOME").map_or_else(|| self.home().join(".local/share"), PathBuf::from).join("quarterdeck")
     }
 
-    /// The entries that the env plugin may serve: names that begin with `DP_`, as bytes.
-    pub fn dp_entries(&self) -> impl Iterator<Item = (String, Vec<u8>)> + '_ {
-        self.vars
-            .iter()
-            .filter(|(name, _)| name.as_bytes().starts_with(b"DP_"))
-            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.clone().into_vec())))
+    /// All entries, values as bytes: a plugin's manifest says which of them it is handed.
+    pub fn entries(&self) -> impl Iterator<Item = (String, Vec<u8>)> + '_ {
+        self.vars.iter().filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.clone().into_vec())))
     }
 
     /// The address the log-in came from, as `SSH_CONNECTION` says: forgeable, for the log only.

@@ -170,33 +170,52 @@ impl Eye {
     }
 
     fn fold(&self) {
+        self.catch_up();
+        self.tell_journal();
+        self.tell_secrets();
+    }
+
+    fn catch_up(&self) {
         let grown = self.control.journal.catch_up();
-        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut verified = self.verified();
         match grown {
             // What is read on was held to the chain as it was read.
             Ok(_) if verified.0 > 0 && verified.1.is_none() => verified.0 = self.control.journal.head().seq,
             Ok(_) => {}
             Err(error) => verified.1 = Some(error.to_string()),
         }
-        drop(verified);
-        self.tell_journal();
-        self.tell_secrets();
+    }
+
+    fn verified(&self) -> MutexGuard<'_, (u64, Option<String>)> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells what became of the journal since it was read last, if it is not what was told already.
+    fn look_at_the_journal(&self) {
+        let before = (self.control.journal.head(), self.verified().clone());
+        self.catch_up();
+        if before != (self.control.journal.head(), self.verified().clone()) {
+            self.tell_journal();
+            self.tell_secrets();
+        }
     }
 
     /// Checks the whole chain once, beside everything else.
     fn verify(&self) {
         let folder = journal_folder(&self.control);
+        let closed = self.control.journal.catch_up().err();
         let result = match verify_all(&folder, &mut |_| ControlFlow::Continue(())) {
+            _ if closed.is_some() => (0, closed.map(|error| error.to_string())),
             Ok(report) if report.is_sound() => (report.head.seq, None),
             Ok(report) => (0, report.findings.first().map(ToString::to_string)),
             Err(error) => (0, Some(error.to_string())),
         };
-        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = result;
+        *self.verified() = result;
         self.tell_journal();
     }
 
     fn tell_journal(&self) {
-        let (verified, broken) = self.verified.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (verified, broken) = self.verified().clone();
         (self.tell)(Notice::Journal(JournalRow { seq: self.control.journal.head().seq, verified, broken }));
     }
 
@@ -209,6 +228,10 @@ impl Eye {
             self.lock()[at] = own.clone();
             self.record_change(&mount, &before, &own);
             self.tell_all();
+            if at == 0 {
+                // A journal that was cut, replaced or unlinked brings no line that would tell; one thread looks.
+                self.look_at_the_journal();
+            }
             self.nudges.wait(&mount.layer, Duration::try_from(mount.every).unwrap_or(Duration::from_secs(30)));
         }
     }

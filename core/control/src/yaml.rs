@@ -1,5 +1,6 @@
 //! The lowest layer: a YAML file. Refuses to write: a secret found here is a warning, not a place to keep one (R1.6).
 
+use crate::ordinary;
 use quarterdeck_contract::{
     BackendError, Call, Description, Entry, ErrorKind, Health, Inspection, Kind, Page, PageRequest, Reading, Result,
     SecretName, SecretsBackend, Value, VersionId,
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use yaml_rust2::{Yaml, YamlLoader};
 
 /// Largest file that is read.
-const MOST: u64 = 16 << 20;
+const MOST: u32 = 16 << 20;
 
 /// A YAML file as a read-only backend.
 pub struct YamlFile {
@@ -32,10 +33,10 @@ impl YamlFile {
             };
             BackendError::new(kind, error.to_string()).doing(doing()).hint("Check [backend.yaml] path.")
         };
-        if std::fs::metadata(&self.path).map_err(failed)?.len() > MOST {
+        if std::fs::metadata(&self.path).map_err(failed)?.len() > u64::from(MOST) {
             return Err(BackendError::new(ErrorKind::TooLarge, "the file is larger than 16 MiB").doing(doing()));
         }
-        let text = std::fs::read_to_string(&self.path).map_err(failed)?;
+        let text = ordinary::text(&self.path, MOST).map_err(failed)?;
         let invalid = |what: String| {
             BackendError::new(ErrorKind::Invalid, what).doing(doing()).hint("Mend the file; nothing was changed.")
         };

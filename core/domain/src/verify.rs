@@ -171,6 +171,7 @@ impl Verifier {
         match chain::read(raw) {
             Ok((event, link)) => {
                 self.accept(raw, &event, link);
+                self.own_word(&event);
                 Some((event, link))
             }
             Err(why) => {
@@ -178,6 +179,18 @@ impl Verifier {
                 self.unreadable(raw, Digest::of(raw), &why.to_string());
                 None
             }
+        }
+    }
+
+    /// The journal went on after acknowledged events were gone, and said so in a record of its own: that stays a finding,
+    /// or cutting the end and going on would pass.
+    fn own_word(&mut self, event: &Event) {
+        let lost = event.result.error_code.as_deref() == Some("ACKNOWLEDGED_EVENTS_LOST");
+        if lost && event.event_type == crate::catalogue::EventKind::Recovery {
+            let at = Place { file: self.file.clone(), line: self.line };
+            let says =
+                "events that had been acknowledged are missing before it: this line itself records that".to_owned();
+            self.find(&at, Fault::EndCut, says);
         }
     }
 

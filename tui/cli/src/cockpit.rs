@@ -34,10 +34,10 @@ enum Arrival {
 
 /// Runs until the person leaves, or has to.
 pub(crate) fn run(control: Control, nudges: Arc<Nudges>, common: &Common) -> Outcome {
-    let setup = setup(&control)?;
     let features = features(common, &control.config);
     let theme = theme::load(common, &control, features.colours == ColorMode::Mono)?;
     opened(&control)?;
+    let setup = setup(&control)?;
     let control = Arc::new(control);
     let (send, receive) = channel();
     let to_loop = send.clone();
@@ -74,15 +74,22 @@ pub(crate) fn run(control: Control, nudges: Arc<Nudges>, common: &Common) -> Out
     Ok(ending)
 }
 
-/// The session's first record; a role without a log-in is turned away before the screen opens.
+/// The session's first record; a role without a log-in is turned away before the screen opens. A journal that can't be
+/// written turns nobody away: the worst day is the day to look.
 fn opened(control: &Control) -> Result<(), Trouble> {
     let open = Request::OpenSession {
         host: control.surroundings.host.clone(),
         program: "cockpit".into(),
         pid: control.surroundings.pid,
     };
-    control.serve(open.into())?;
-    Ok(())
+    match control.serve(open.into()) {
+        Ok(_) => Ok(()),
+        Err(Failure::Unwritten { why }) => {
+            control.set_look_only(Some(format!("nothing can be recorded: {why}")));
+            Ok(())
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }
 
 fn setup(control: &Control) -> Result<Setup, Trouble> {

@@ -14,7 +14,7 @@ mod verbs;
 
 use args::{Common, Line, Verb};
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use output::Outcome;
 use quarterdeck_control::open::{Opening, open};
 use quarterdeck_control::surroundings::Surroundings;
@@ -43,12 +43,19 @@ pub fn main() -> ExitCode {
         None => cockpit(&line.common),
         Some(verb) => run(verb, &line.common),
     };
-    match outcome {
-        Ok(status) => ExitCode::from(status),
-        Err(trouble) => {
-            output::trouble(&trouble, line.common.json);
-            ExitCode::from(trouble.status)
+    let (status, troubles) = match outcome {
+        Ok(status) => (status, None),
+        Err(trouble) => (trouble.status, Some(trouble)),
+    };
+    if let Some(trouble) = &troubles {
+        output::trouble(trouble, line.common.json);
+    }
+    match output::unprinted() {
+        Some(unprinted) => {
+            output::trouble(&unprinted, false);
+            ExitCode::from(if status == 0 { unprinted.status } else { status })
         }
+        None => ExitCode::from(status),
     }
 }
 
@@ -72,6 +79,7 @@ fn cockpit(common: &Common) -> Outcome {
     let heard = nudges.clone();
     let opening = Opening {
         needs_environment: true,
+        watches: true,
         besides: None,
         looks: true,
         look_only: common.readonly.then(|| "--readonly was given".to_owned()),
@@ -90,11 +98,27 @@ fn keep_memory_private() {
 }
 
 fn usage(error: &clap::Error) -> ExitCode {
-    let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    if !asked && std::env::args_os().any(|word| word == "--json") {
-        output::data(&output::misread(&error.render().to_string()));
-    } else {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let _ = error.print();
+        return ExitCode::SUCCESS;
     }
-    ExitCode::from(if asked { 0 } else { 2 })
+    let text = unechoed(error);
+    if std::env::args_os().any(|word| word == "--json") {
+        output::data(&output::misread(&text));
+    } else {
+        output::complaint(&text);
+    }
+    ExitCode::from(2)
+}
+
+/// The parser's words without a word that is one too many: who forgets the quotes around a value has it in there.
+fn unechoed(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) if !word.starts_with('-') => text.replace(
+            &format!("unexpected argument '{word}' found"),
+            "there is a word too many; it may be part of a value and is not repeated here",
+        ),
+        _ => text,
+    }
 }

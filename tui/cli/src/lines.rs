@@ -6,6 +6,7 @@ use crate::output::{self, Outcome, Trouble};
 use crate::session::{Needs, session};
 use jiff::Timestamp;
 use quarterdeck_control::journal;
+use quarterdeck_control::ordinary;
 use quarterdeck_control::serve::Control;
 use quarterdeck_control::tail::{Location, Source, Tail, TailOptions};
 use quarterdeck_control::watch::sources;
@@ -14,7 +15,6 @@ use quarterdeck_domain::filter::Filter;
 use quarterdeck_domain::foreign;
 use quarterdeck_domain::request::Request;
 use serde_json::json;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,8 +90,14 @@ fn files(control: &Control) -> Vec<(Arc<str>, PathBuf)> {
     files
 }
 
-fn search(source: &Arc<str>, path: &PathBuf, filter: &Filter, now: Timestamp, as_json: bool) -> Result<usize, Trouble> {
-    let file = match File::open(path) {
+fn search(
+    source: &Arc<str>,
+    path: &std::path::Path,
+    filter: &Filter,
+    now: Timestamp,
+    as_json: bool,
+) -> Result<usize, Trouble> {
+    let file = match ordinary::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
         Err(error) => {

@@ -5,6 +5,7 @@ use quarterdeck_control::failure::Failure;
 use quarterdeck_control::open::OpenError;
 use serde_json::{Value, json};
 use std::io::Write;
+use std::sync::OnceLock;
 
 /// What went wrong, with its exit status.
 #[derive(Debug)]
@@ -48,10 +49,23 @@ impl From<std::io::Error> for Trouble {
 /// What a verb comes to: its exit status, or its trouble.
 pub(crate) type Outcome = Result<u8, Trouble>;
 
-/// Prints text. A reader that went away (`| head`) is no trouble.
+/// Why an answer could not be printed, when it couldn't.
+static UNPRINTED: OnceLock<String> = OnceLock::new();
+
+/// Prints text. A reader that went away (`| head`) is no trouble; a full disk is, and ends in [`unprinted`].
 pub(crate) fn text(line: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{line}");
+    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush())
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        let _ = UNPRINTED.set(error.to_string());
+    }
+}
+
+/// The trouble of an answer that was due and is not there, so that nobody takes silence for success.
+pub(crate) fn unprinted() -> Option<Trouble> {
+    let why = UNPRINTED.get()?;
+    Some(Trouble::failed(format!("{why}\n  while: writing to standard output\n  next:  make room where it leads")))
 }
 
 /// Prints data.
@@ -70,7 +84,7 @@ pub(crate) fn trouble(trouble: &Trouble, as_json: bool) {
             "status": trouble.status, "what": what, "doing": part("while:"), "next": part("next:"),
         }}));
     } else {
-        eprintln!("quarterdeck: {}", trouble.text);
+        complaint(&format!("quarterdeck: {}\n", trouble.text));
     }
 }
 
@@ -90,7 +104,12 @@ pub(crate) fn misread(said: &str) -> Value {
 
 /// Says something besides on standard error.
 pub(crate) fn aside(line: &str) {
-    eprintln!("quarterdeck: {line}");
+    complaint(&format!("quarterdeck: {line}\n"));
+}
+
+/// Writes to standard error. Where that can't be written nobody is left to tell.
+pub(crate) fn complaint(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// A word of the command line as one harmless line, for an error.

@@ -22,6 +22,7 @@ pub(crate) struct Needs {
 pub(crate) fn session(common: &Common, needs: Needs) -> Result<Control, Trouble> {
     let opening = Opening {
         needs_environment: needs.environment,
+        watches: false,
         besides: needs.layer,
         looks: needs.looks,
         look_only: common.readonly.then(|| "--readonly was given".to_owned()),

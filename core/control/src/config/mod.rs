@@ -9,6 +9,7 @@ pub use merge::{distance, nearest};
 pub use schema::{BackendTable, File, KeyNames, SecretTable, SettingValue, SourceTable};
 
 use crate::failure::Told;
+use crate::ordinary;
 use crate::surroundings::Surroundings;
 use quarterdeck_domain::access::Class;
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
@@ -140,17 +141,15 @@ impl Config {
         let all = lay_all(found.iter().map(|(_, table, _)| table.clone()));
         let trusted_only = lay_all(found.iter().filter(|(.., trusted)| *trusted).map(|(_, table, _)| table.clone()));
         let environment = environment(surroundings, wanted, &all, &trusted_only)?;
-        let merged = if environment == Some(Environment::Production) {
-            lay_all(found.iter().map(|(file, table, trusted)| {
-                let mut table = table.clone();
-                if !trusted {
-                    strip_privileged(&mut table, file, &surroundings.etc, &mut warnings);
-                }
-                table
-            }))
-        } else {
-            all
-        };
+        let aliases = table_of(&all).aliases;
+        let merged = lay_all(found.iter().map(|(file, table, trusted)| {
+            let mut table = table.clone();
+            if environment == Some(Environment::Production) && !trusted {
+                strip_privileged(&mut table, file, &surroundings.etc, &mut warnings);
+            }
+            strip_of_another(&mut table, file, environment, &aliases, &mut warnings);
+            table
+        }));
         let file: File = merged.try_into().map_err(|error: toml::de::Error| ConfigError::Value {
             key: "all files together".into(),
             what: error.message().to_owned(),
@@ -237,6 +236,9 @@ fn lay_all(tables: impl Iterator<Item = Table>) -> Table {
     })
 }
 
+/// Largest file of configuration.
+const MOST: u32 = 4 << 20;
+
 /// The file's text and whether root alone can have written it; `None` when there is no such file.
 fn read(file: &Path) -> Result<Option<(String, bool)>, ConfigError> {
     let unreadable = |why| ConfigError::Unreadable { file: file.to_owned(), why };
@@ -247,7 +249,7 @@ fn read(file: &Path) -> Result<Option<(String, bool)>, ConfigError> {
     };
     let by_root = |meta: &std::fs::Metadata| meta.uid() == 0 && meta.mode() & 0o022 == 0;
     let folder_by_root = file.parent().and_then(|folder| std::fs::metadata(folder).ok()).is_some_and(|m| by_root(&m));
-    let text = std::fs::read_to_string(file).map_err(unreadable)?;
+    let text = ordinary::text(file, MOST).map_err(unreadable)?;
     Ok(Some((text, by_root(&meta) && folder_by_root)))
 }
 
@@ -263,6 +265,37 @@ fn strip_privileged(table: &mut Table, file: &Path, etc: &Path, warnings: &mut V
     }
 }
 
+/// The backends and secrets of a file belong to the environment that the file names: a session in another one is not led
+/// to them by a flag (R2.2).
+fn strip_of_another(
+    table: &mut Table,
+    file: &Path,
+    here: Option<Environment>,
+    aliases: &BTreeMap<String, Environment>,
+    warnings: &mut Vec<String>,
+) {
+    let owner = table_of(table).name.and_then(|name| Environment::parse(&name, aliases).ok());
+    let (Some(owner), Some(here)) = (owner, here) else { return };
+    if owner == here {
+        return;
+    }
+    for key in ["backend", "secret", "layers"] {
+        if table.remove(key).is_some() {
+            warnings.push(format!(
+                "[{key}] of {} belongs to {} and was left aside: this session is in {}",
+                file.display(),
+                owner.title(),
+                here.title()
+            ));
+        }
+    }
+}
+
+/// `[environment]` of a table, as far as it can be read.
+fn table_of(from: &Table) -> schema::EnvironmentTable {
+    from.get("environment").cloned().and_then(|value| value.try_into().ok()).unwrap_or_default()
+}
+
 /// `--env`, then `DP_ENVIRONMENT`, then the machine's own file, then the others.
 fn environment(
     surroundings: &Surroundings,
@@ -270,10 +303,7 @@ fn environment(
     all: &Table,
     trusted: &Table,
 ) -> Result<Option<Environment>, ConfigError> {
-    let table = |from: &Table| -> schema::EnvironmentTable {
-        from.get("environment").cloned().and_then(|value| value.try_into().ok()).unwrap_or_default()
-    };
-    let (from_all, from_trusted) = (table(all), table(trusted));
+    let (from_all, from_trusted) = (table_of(all), table_of(trusted));
     let name = match wanted {
         Wanted::Demo => return Ok(Some(Environment::Demo)),
         Wanted::Named(name) => Some(name.to_owned()),

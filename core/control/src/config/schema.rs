@@ -85,7 +85,7 @@ pub struct BackendTable {
     pub path: Option<PathBuf>,
     /// A file with the Fernet key, mode 0600, when it is not in `DP_SECRETS_ENCRYPTION_KEY`.
     pub key_file: Option<PathBuf>,
-    /// Files of the `env` backend, the first wins over the next.
+    /// Files of the `env` backend, the later wins.
     pub env_files: Option<Vec<PathBuf>>,
     /// How often it is asked.
     pub every: Option<String>,

@@ -53,6 +53,18 @@ fn in_production_a_planted_file_makes_no_governance_officer() {
 }
 
 #[test]
+fn a_flag_leads_no_session_to_another_environments_backends() {
+    let text =
+        "[environment]\nname='prod'\n[backend.fernet]\npath='live.bin'\n[[person]]\nname='alice'\nrole='trader'\n";
+    let folder = house(&[("etc/quarterdeck.toml", text)]);
+    let qa = Config::load(&world(folder.path(), &[]), Wanted::Named("qa")).expect("it loads");
+    assert!(qa.file.backend.is_empty(), "{:?}", qa.file.backend);
+    assert!(qa.warnings.iter().any(|w| w.contains("[backend]") && w.contains("PRODUCTION")), "{:?}", qa.warnings);
+    let by_variable = Config::load(&world(folder.path(), &[("DP_ENVIRONMENT", "paper")]), Wanted::AsConfigured);
+    assert!(by_variable.expect("it loads").file.backend.is_empty());
+}
+
+#[test]
 fn a_role_may_be_for_one_environment() {
     let text = "[[person]]\nname='al'\nunix='alice'\nrole='trader'\nenvironments=['paper']\n";
     let folder = house(&[("work/quarterdeck.toml", text)]);

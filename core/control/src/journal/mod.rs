@@ -4,6 +4,7 @@
 //! [`FileJournal`] is the form for one Unix user: a folder of files, written in-process by as many processes as that
 //! user runs. A single writer behind a socket will stand behind the same trait.
 
+mod closed;
 mod error;
 mod file;
 mod folder;
@@ -13,6 +14,7 @@ mod queue;
 mod reader;
 mod verify;
 
+pub use closed::ClosedJournal;
 pub use error::JournalError;
 pub use file::{FileJournal, Opening};
 pub use folder::{files, is_journal_file};

@@ -54,9 +54,10 @@ pub(crate) fn run(verb: &Demo, common: &Common) -> Outcome {
     if common.env.is_some() {
         return Err(Trouble::usage("a demo is an environment of its own\n  next:  leave '--env' out"));
     }
-    let folder = sandbox()?;
-    // From here on somebody clears up, however this process ends.
+    let folder = std::env::temp_dir().join(random_id(PREFIX.trim_end_matches('-'), 12));
+    // From here on somebody clears up, however this process ends: before there is anything to clear up.
     let mut companion = Companion::start(&folder, verb.keep)?;
+    sandbox(&folder)?;
     let nudges = Arc::new(Nudges::default());
     let heard = nudges.clone();
     let opening = Opening {
@@ -73,19 +74,20 @@ pub(crate) fn run(verb: &Demo, common: &Common) -> Outcome {
     companion.finish();
     if verb.keep {
         output::text(&format!("kept: {}", folder.display()));
+    } else {
+        // Gone already, unless somebody killed the companion.
+        let _ = std::fs::remove_dir_all(&folder);
     }
     outcome
 }
 
-fn sandbox() -> Result<PathBuf, Trouble> {
-    let folder = std::env::temp_dir().join(random_id(PREFIX.trim_end_matches('-'), 12));
-    DirBuilder::new().mode(0o700).create(&folder).map_err(|error| {
+fn sandbox(folder: &Path) -> Result<(), Trouble> {
+    DirBuilder::new().mode(0o700).create(folder).map_err(|error| {
         Trouble::failed(format!(
             "{}: {error}\n  while: making the demo's folder\n  next:  make the folder writable, or set TMPDIR",
             folder.display()
         ))
-    })?;
-    Ok(folder)
+    })
 }
 
 /// A world in which nothing of the user's is to be seen.
