@@ -113,6 +113,19 @@ fn the_companion_writes_real_lines_and_outlives_nobody() {
     assert!(companion.ends());
 }
 
+#[test]
+fn who_kills_the_companion_leaves_nothing_behind_either() {
+    let house = House::new();
+    let mut screen = open(&house);
+    let work = folder(&house).expect("the demo's folder");
+    let companion = under(screen.pid()).into_iter().find(is_companion).expect("the companion");
+    let pid = rustix::process::Pid::from_raw(companion.pid).expect("a process");
+    rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
+    screen.keys("\x03");
+    assert_eq!(screen.ends(), 0);
+    assert!(!work.exists(), "{} is left", work.display());
+}
+
 fn is_companion(process: &Process) -> bool {
     process.command_line().windows(14).any(|part| part == b"demo-companion")
 }

@@ -74,6 +74,23 @@ fn a_terminal_that_is_taken_away_ends_it_and_its_plugins() {
 }
 
 #[test]
+fn a_terminal_that_vanishes_ends_it_though_hang_ups_are_ignored() {
+    let house = house();
+    for words in [&[][..], &["demo"]] {
+        let mut screen = house.open_deaf_to_hang_ups(words, 100, 30);
+        screen.shows("journal ok #");
+        screen.shows(if words.is_empty() { "backends 2/2" } else { "backends 3/3" });
+        let all = under(screen.pid());
+        assert!(all.len() >= 3, "the cockpit and its plugins");
+        screen.hang_up();
+        assert_eq!(screen.ends(), 129, "{words:?}");
+        assert!(all.iter().all(|process| process.ends()), "{words:?}: a process is left");
+    }
+    let left = std::fs::read_dir(house.path("tmp")).expect("a folder").count();
+    assert_eq!(left, 0, "the demo's folder is left");
+}
+
+#[test]
 fn after_kill_9_no_plugin_is_left_and_the_next_one_shows_the_same() {
     let house = house();
     let mut screen = open(&house);

@@ -7,6 +7,7 @@ mod house;
 mod demo;
 mod endings;
 mod hostile;
+mod journal;
 mod keys;
 mod looks;
 mod misbehave;

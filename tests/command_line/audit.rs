@@ -13,7 +13,7 @@ fn house() -> House {
     std::fs::write(&path, own + source).expect("written");
     append(
         &house,
-        &[line("alpha", "first", "SUCCESS"), line("beta", "second", "FAILURE"), line("alpha", "third", "SUCCESS")]
+        [line("alpha", "first", "SUCCESS"), line("beta", "second", "FAILURE"), line("alpha", "third", "SUCCESS")]
             .concat(),
     );
     house

@@ -10,6 +10,7 @@ mod pages;
 mod places;
 mod roles;
 mod shapes;
+mod streams;
 mod transcripts;
 mod trouble;
 mod values;

@@ -37,6 +37,11 @@ impl House {
         self.on_a_terminal(script, &[], columns, rows)
     }
 
+    /// The program under a shell that ignores SIGHUP, as everything under it does then.
+    pub(crate) fn open_deaf_to_hang_ups(&self, words: &[&str], columns: u16, rows: u16) -> Screen {
+        self.on_a_terminal("trap '' HUP; \"$0\" \"$@\"; exit $?", words, columns, rows)
+    }
+
     fn on_a_terminal(&self, script: &str, words: &[&str], columns: u16, rows: u16) -> Screen {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a pseudo-terminal");
         unlockpt(&ours).expect("a pseudo-terminal");
@@ -153,10 +158,12 @@ impl Screen {
         &self.sent
     }
 
-    /// Makes the terminal this large.
+    /// Makes the terminal this large. The emulator's sheet only grows: shrinking it while a region scrolls is more than
+    /// the emulator can do, and the program clears what it leaves.
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
         self.take_in();
-        self.emulator.screen_mut().set_size(rows, columns);
+        let (old_rows, old_columns) = self.emulator.screen().size();
+        self.emulator.screen_mut().set_size(rows.max(old_rows), columns.max(old_columns));
         resize(self.ours(), columns, rows);
     }
 
