@@ -98,7 +98,6 @@ catalogue! {
     ConfigRead "CONFIG_READ" "READ" Sensitive Info Minor "config" "The resolved configuration was shown, masked.";
     BackendUp "BACKEND_UP" "OBSERVE" Routine Info Info "backend" "A backend answers.";
     BackendDown "BACKEND_DOWN" "OBSERVE" Routine Major Major "backend" "A backend does not answer or refuses.";
-    PluginRefused "PLUGIN_REFUSED" "LOAD" Sensitive Major Major "plugin" "A plugin library was not loaded.";
     AuditQueried "COMPLIANCE_AUDIT" "QUERY" Critical Minor Major "audit" "All audit lines were searched with a filter.";
     JournalVerified "AUDIT_VERIFIED" "VERIFY" Sensitive Info Critical "journal" "The chain was checked.";
     EnvironmentCrossed "ENVIRONMENT_CROSSED" "REFUSE" Critical Major Major "policy" "A secret of another environment was asked for.";
