@@ -26,7 +26,11 @@ const LEAVE: &[u8] = b"\x1b[?2026l\x1b[r\x1b[m\x1b[?1006;1003;1002;1000;1004;200
 const PUSH_TITLE: &[u8] = b"\x1b[22;2t";
 const POP_TITLE: &[u8] = b"\x1b[23;2t";
 
-/// A terminal's size in cells, never less than 1 by 1.
+/// More than any screen has; what is told beyond is left empty. Memory for 65,535 by 65,535 cells is in no machine.
+const WIDEST: u16 = 1_000;
+const HIGHEST: u16 = 500;
+
+/// A terminal's size in cells, never less than 1 by 1, never more than 1,000 by 500.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Size {
     /// Columns.
@@ -38,7 +42,10 @@ pub struct Size {
 impl Size {
     /// A terminal that tells no size (a serial line) is taken for the usual 80 by 24.
     pub fn told(cols: u16, rows: u16) -> Self {
-        if cols == 0 || rows == 0 { Self { cols: 80, rows: 24 } } else { Self { cols, rows } }
+        if cols == 0 || rows == 0 {
+            return Self { cols: 80, rows: 24 };
+        }
+        Self { cols: cols.min(WIDEST), rows: rows.min(HIGHEST) }
     }
 }
 
@@ -178,5 +185,18 @@ impl Tty {
         let push: &[u8] = if self.titled.swap(true, SeqCst) { b"" } else { PUSH_TITLE };
         let plain: String = title.chars().map(crate::ascii_char).collect();
         [push, b"\x1b]2;", plain.as_bytes(), b"\x07"].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_no_screen_has_is_bounded() {
+        assert_eq!(Size::told(0, 30), Size { cols: 80, rows: 24 });
+        assert_eq!(Size::told(1, 1), Size { cols: 1, rows: 1 });
+        assert_eq!(Size::told(500, 200), Size { cols: 500, rows: 200 });
+        assert_eq!(Size::told(u16::MAX, u16::MAX), Size { cols: 1_000, rows: 500 });
     }
 }
