@@ -60,7 +60,7 @@ pub(crate) fn query(common: &Common, filter: &str) -> Outcome {
         found += search(&source, &file, &filter, now, common.json)?;
     }
     if !common.json {
-        output::aside(&format!("{found} lines"));
+        output::aside(&output::count(found as u64, "line"));
     }
     Ok(if found == 0 { 4 } else { 0 })
 }

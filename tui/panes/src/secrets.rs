@@ -244,7 +244,9 @@ fn more_text(view: &View, start: usize, shown: usize) -> String {
         (0, Some(soonest)) if soonest.is_positive() => {
             format!("{hidden} more, none due before {}", words::left(*soonest))
         }
-        _ => format!("{hidden} more"),
+        (0, _) => format!("{hidden} more"),
+        (above, _) if above == hidden => format!("{above} above"),
+        (above, _) => format!("{above} above, {} below", hidden - above),
     }
 }
 

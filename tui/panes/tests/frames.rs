@@ -6,6 +6,7 @@ mod common;
 use common::{bad, demo, empty, line, now, press, quiet, text, type_text};
 use quarterdeck_app::{Effect, Message, Model, News, Value, update};
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::severity::Severity;
 
 type Scene = fn(u16, u16) -> Model;
@@ -192,4 +193,18 @@ fn an_age_that_is_at_least_a_moment_is_no_age_known() {
     update(&mut model, News::Secrets(rows), now());
     let shown = text(&model, true);
     assert!(shown.contains("no age known") && !shown.contains("over 0 d"), "{shown}");
+}
+
+#[test]
+fn a_list_that_was_scrolled_says_what_is_above_and_below() {
+    let mut model = quiet(80, 24);
+    let one = model.secrets.rows[0].clone();
+    let rows = (0..50).map(|at| SecretRow { name: format!("name-{at:02}"), ..one.clone() }).collect();
+    update(&mut model, News::Secrets(rows), now());
+    press(&mut model, "2 G");
+    let shown = text(&model, true);
+    assert!(shown.contains(" above\n"), "{shown}");
+    press(&mut model, "k k k k k k k k k k k k k k k");
+    let shown = text(&model, true);
+    assert!(shown.contains(" above, ") && shown.contains(" below\n"), "{shown}");
 }
