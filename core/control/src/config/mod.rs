@@ -16,7 +16,6 @@ use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::person::{Person, Role};
 use quarterdeck_domain::sanitise;
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use toml::Table;
 
@@ -242,15 +241,15 @@ const MOST: u32 = 4 << 20;
 /// The file's text and whether root alone can have written it; `None` when there is no such file.
 fn read(file: &Path) -> Result<Option<(String, bool)>, ConfigError> {
     let unreadable = |why| ConfigError::Unreadable { file: file.to_owned(), why };
-    let meta = match std::fs::metadata(file) {
-        Ok(meta) => meta,
+    let open = match ordinary::open(file) {
+        Ok(open) => open,
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(why) => return Err(unreadable(why)),
     };
-    let by_root = |meta: &std::fs::Metadata| meta.uid() == 0 && meta.mode() & 0o022 == 0;
-    let folder_by_root = file.parent().and_then(|folder| std::fs::metadata(folder).ok()).is_some_and(|m| by_root(&m));
-    let text = ordinary::text(file, MOST).map_err(unreadable)?;
-    Ok(Some((text, by_root(&meta) && folder_by_root)))
+    // Asked of what is open: what the path leads to may be another file by now, if a link in it is not root's.
+    let by_root = ordinary::is_roots_alone(&open).map_err(unreadable)?;
+    let text = ordinary::text_of(open, MOST).map_err(unreadable)?;
+    Ok(Some((text, by_root)))
 }
 
 fn strip_privileged(table: &mut Table, file: &Path, etc: &Path, warnings: &mut Vec<String>) {
