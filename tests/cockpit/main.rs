@@ -11,5 +11,6 @@ mod journal;
 mod keys;
 mod looks;
 mod misbehave;
+mod rekey;
 mod reveal;
 mod sizes;

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// Told each time a child changes its state, from a thread of the host.
 pub type OnChange = Arc<dyn Fn(&HostStatus) + Send + Sync>;
 
+/// Makes a setup anew: see [`HostSpec::renew`].
+pub type Renew = Arc<dyn Fn() -> Option<Setup> + Send + Sync>;
+
 /// All that a child is started from, kept to start it again: the setup's secrets are wiped when this goes.
 pub struct HostSpec {
     /// The instance's name, as it stands in `plugin-host NAME`.
@@ -34,6 +37,9 @@ pub struct HostSpec {
     pub grace: Duration,
     /// How long a dead child is left alone the first time, doubling up to 30 s; 200 ms when not said.
     pub first_wait: Duration,
+    /// Makes the setup anew before each start, so that a key that was changed meanwhile reaches the new child; `None`
+    /// from it, or no such function, means the setup above.
+    pub renew: Option<Renew>,
     /// Told of each change of state.
     pub on_change: Option<OnChange>,
     /// Where the plugin's log lines go beside its tail.
@@ -58,6 +64,7 @@ impl HostSpec {
             start_within: Duration::from_secs(5),
             grace: Duration::from_millis(500),
             first_wait: Backoff::FIRST,
+            renew: None,
             on_change: None,
             on_log: None,
         }

@@ -18,7 +18,7 @@ mod status;
 mod supervise;
 
 pub use child::child_main;
-pub use hosted::{HostSpec, Hosted, OnChange};
+pub use hosted::{HostSpec, Hosted, OnChange, Renew};
 pub use in_process::InProcess;
 pub use manifest::{ManifestError, PluginManifest};
 pub use quarterdeck_abi::{Level, LoadError, LoadRules, Log};

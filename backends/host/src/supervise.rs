@@ -166,7 +166,8 @@ impl Shared {
     }
 
     fn configure(&self, line: &Line) -> std::result::Result<(), FrameError> {
-        let (setup, secrets) = wire::encode_setup(&self.spec.setup);
+        let renewed = self.spec.renew.as_ref().and_then(|renew| renew());
+        let (setup, secrets) = wire::encode_setup(renewed.as_ref().unwrap_or(&self.spec.setup));
         let setup = String::from_utf8_lossy(&setup).into_owned();
         let HostSpec { library, pinned, workers, start_within, .. } = &self.spec;
         let configure = Configure { library: library.clone(), pinned: *pinned, workers: *workers, setup };

@@ -49,6 +49,15 @@ pub fn expected(if_version: Option<&str>, held: Option<&Inspection>) -> Expected
 }
 
 impl Control {
+    /// A target before anybody was asked where it is.
+    pub fn named(&self, name: &str, layer: Option<&str>) -> Target {
+        let tied = self.config.file.secret.iter().find(|secret| secret.key.as_deref() == Some(name));
+        Target {
+            layer: layer.unwrap_or("any").to_owned(),
+            name: tied.map_or_else(|| name.to_owned(), |secret| secret.name.clone()),
+        }
+    }
+
     /// The highest layer that holds the name; with `layer`, that one alone.
     pub fn locate(&self, name: &str, layer: Option<&str>) -> Result<Located, Failure> {
         let mut unasked = Vec::new();

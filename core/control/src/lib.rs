@@ -8,6 +8,7 @@ pub mod failure;
 pub mod find;
 pub mod installation;
 pub mod journal;
+mod key_file;
 pub mod mount;
 pub mod observe;
 pub mod open;

@@ -4,6 +4,7 @@
 use crate::catalogue::{self, Found};
 use crate::config::{BackendTable, Config, SettingValue, duration};
 use crate::installation::InstallationKey;
+use crate::key_file::KeyFile;
 use crate::ordinary;
 use crate::overview::EVERY;
 use crate::surroundings::Surroundings;
@@ -36,6 +37,7 @@ pub struct Mount {
     pub every: SignedDuration,
     backend: Arc<dyn SecretsBackend>,
     process: Process,
+    key: Option<Arc<KeyFile>>,
 }
 
 #[derive(Clone)]
@@ -82,6 +84,20 @@ impl Mount {
         {
             hosted.restart_now();
         }
+    }
+
+    /// Starts its process with the key that is in the key file now, if that is another than before. True when it did.
+    pub fn take_changed_key(&self) -> bool {
+        let changed = self.key.as_ref().is_some_and(|key| key.changed());
+        if let (true, Process::Child(hosted)) = (changed, &self.process) {
+            hosted.restart_now();
+        }
+        changed
+    }
+
+    /// Where its key lies, when that is a file of its own.
+    pub fn key_file(&self) -> Option<&Path> {
+        self.key.as_ref().map(|key| key.path())
     }
 
     /// True when its plugin could not be mounted at all.
@@ -172,6 +188,11 @@ fn mount(layer: &str, table: &BackendTable, place: &Place<'_>, on_change: Option
         every: span(&table.every, EVERY),
         backend,
         process,
+        key: table
+            .key_file
+            .clone()
+            .filter(|_| place.surroundings.var("DP_SECRETS_ENCRYPTION_KEY").is_none())
+            .map(|path| Arc::new(KeyFile::new(path))),
     }
 }
 
@@ -188,18 +209,27 @@ fn plugin(
             .hint("Build it with 'cargo build --release', or name its folder under [plugins] folders.")
     })?;
     let manifest = manifest(&found)?;
-    let setup = setup(layer, kind, table, &manifest, place)?;
+    let versions = place.key.map(|key| key.derived(&format!("versions of {layer}")));
+    let first = setup(layer, kind, table, &manifest, place.surroundings)?;
+    let first = with_versions_key(first, kind, versions.as_ref());
     if table.isolation.as_deref() == Some("none") {
         let inside = Arc::new(InProcess::load(
             layer,
             &found.library,
             &LoadRules::for_this_process(),
-            &setup,
+            &first,
             Arc::new(|_, _| {}),
         )?);
         return Ok((inside.clone(), Process::Inside(inside)));
     }
-    let mut spec = HostSpec::new(layer, place.surroundings.executable.clone(), found.library, setup);
+    let mut spec = HostSpec::new(layer, place.surroundings.executable.clone(), found.library, first);
+    // A key file that was changed meanwhile reaches the next child: a rekey needs no new cockpit.
+    let (name, kind, table, surroundings) =
+        (layer.to_owned(), kind.to_owned(), table.clone(), place.surroundings.clone());
+    spec.renew = Some(Arc::new(move || {
+        let made = setup(&name, &kind, &table, &manifest, &surroundings).ok()?;
+        Some(with_versions_key(made, &kind, versions.as_ref()))
+    }));
     if let Some(told) = on_change.cloned() {
         let layer = layer.to_owned();
         let on_change: OnChange = Arc::new(move |status| told(&layer, status));
@@ -224,8 +254,13 @@ fn manifest(found: &Found) -> Result<PluginManifest> {
     })
 }
 
-fn setup(layer: &str, kind: &str, table: &BackendTable, manifest: &PluginManifest, place: &Place<'_>) -> Result<Setup> {
-    let surroundings = place.surroundings;
+fn setup(
+    layer: &str,
+    kind: &str,
+    table: &BackendTable,
+    manifest: &PluginManifest,
+    surroundings: &Surroundings,
+) -> Result<Setup> {
     let mut setup = Setup { instance: layer.to_owned(), ..Setup::default() };
     for (name, value) in &table.settings {
         let value = match value {
@@ -258,13 +293,17 @@ fn setup(layer: &str, kind: &str, table: &BackendTable, manifest: &PluginManifes
     {
         setup.secrets.insert("key".into(), key);
     }
-    // A version's id is a fingerprint; under a key of ours it stays the same when the file is sealed anew.
-    if kind == "fernet"
-        && let Some(key) = place.key
-    {
-        setup.secrets.insert("fingerprint_key".into(), key.derived(&format!("versions of {layer}")));
-    }
     Ok(setup)
+}
+
+/// A version's id is a fingerprint; under a key of ours it stays the same when the file is sealed anew.
+fn with_versions_key(mut setup: Setup, kind: &str, versions: Option<&SecretBytes>) -> Setup {
+    if kind == "fernet"
+        && let Some(key) = versions
+    {
+        setup.secrets.insert("fingerprint_key".into(), key.duplicate());
+    }
+    setup
 }
 
 /// The guide's own names, which steer and are never secrets (R1.2).
@@ -315,8 +354,7 @@ pub struct Judged {
 /// refused. It gets no secret.
 pub fn judge(found: &Found, surroundings: &Surroundings) -> std::result::Result<Judged, String> {
     let usual = BackendTable::default();
-    let place = Place { folders: &[], surroundings, key: None };
-    let setup = manifest(found).and_then(|manifest| setup(&found.name, &found.name, &usual, &manifest, &place));
+    let setup = manifest(found).and_then(|manifest| setup(&found.name, &found.name, &usual, &manifest, surroundings));
     let setup = Setup { secrets: Default::default(), ..setup.map_err(|error| error.to_string())? };
     let hosted = Hosted::new(HostSpec::new(&found.name, surroundings.executable.clone(), found.library.clone(), setup));
     let ready = hosted.ready(Duration::from_secs(5));

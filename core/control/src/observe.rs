@@ -4,7 +4,7 @@
 use crate::mount::Mount;
 use crate::overview::{LayerListing, elsewhere};
 use jiff::Timestamp;
-use quarterdeck_contract::{BackendError, Capability, Entry, Health, PageRequest, Result};
+use quarterdeck_contract::{BackendError, Capability, Entry, ErrorKind, Health, PageRequest, Result};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::overview::{BackendRow, Condition};
 use quarterdeck_domain::sanitise;
@@ -49,7 +49,12 @@ impl Observation {
     /// Asks for health, and for the listing when that is good. Takes as long as the backend may take.
     pub fn ask(&mut self, mount: &Mount, now: impl Fn() -> Timestamp) {
         let began = Instant::now();
-        let health = mount.backend().health(mount.call());
+        let mut health = mount.backend().health(mount.call());
+        // A store that can't be opened and a key file that was changed: somebody sealed it anew.
+        let locked = |error: &BackendError| matches!(error.kind, ErrorKind::Invalid | ErrorKind::Uninitialised);
+        if health.as_ref().is_err_and(locked) && mount.take_changed_key() {
+            health = mount.backend().health(mount.call());
+        }
         self.remember(began.elapsed());
         match &health {
             Ok(_) => {

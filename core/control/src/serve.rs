@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::installation::{InstallationKey, random_id};
 use crate::journal::Journal;
+use crate::key_file::NextKey;
 use crate::mount::Mount;
 use crate::surroundings::Surroundings;
 use jiff::Timestamp;
@@ -156,7 +157,8 @@ impl Control {
         })
     }
 
-    fn permit(&self, request: &Request) -> Result<(), Failure> {
+    /// Decides, and records a refusal. A verb asks this first of all, so that what is not allowed reaches no backend.
+    pub fn permit(&self, request: &Request) -> Result<(), Failure> {
         let look_only = self.look_only();
         let situation = Situation {
             who: &self.who,
@@ -269,7 +271,7 @@ impl Control {
                 .map(|()| Done::Nothing),
             Request::Rekey { layer } => {
                 let key = value.ok_or_else(|| senseless("a rekey needs the new key"))?.bytes;
-                self.extra(&layer, "rotate-key", Some(key)).map(Done::Rekeyed)
+                self.rekey(&layer, key).map(Done::Rekeyed)
             }
             Request::Validate { layer } => {
                 let mount = self.mount(&layer)?;
@@ -298,6 +300,24 @@ impl Control {
         let mount = self.mount(&target.layer)?;
         let name = SecretName::parse(&target.name).ok_or_else(|| senseless("that is no secret's name"))?;
         act(mount, &name).map_err(|error| Failure::of_backend(&target.layer, error))
+    }
+
+    /// Where the key lies in a file, the new one is beside it before the store is sealed, and in its place after.
+    fn rekey(&self, layer: &str, key: SecretBytes) -> Result<ExtraReply, Failure> {
+        let file = self.mount(layer)?.key_file();
+        let next = file.map(|file| NextKey::keep(file, &key)).transpose();
+        let next = next.map_err(|error| Failure::of_backend(layer, error))?;
+        let sealed = self.extra(layer, "rotate-key", Some(key));
+        match (sealed, next) {
+            (Ok(reply), Some(next)) => {
+                next.take_over().map_err(|error| Failure::of_backend(layer, error))?;
+                Ok(reply)
+            }
+            (Err(Failure::Backend { layer, error }), Some(next)) => {
+                Err(Failure::of_backend(&layer, next.drop_after(*error)))
+            }
+            (other, _) => other,
+        }
     }
 
     fn extra(&self, layer: &str, operation: &str, secret: Option<SecretBytes>) -> Result<ExtraReply, Failure> {

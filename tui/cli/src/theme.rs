@@ -11,12 +11,19 @@ const MOST: u64 = 64 << 10;
 /// Loads the theme that the command line, else the environment, else configuration names. Without colour the built-in
 /// one for that.
 pub(crate) fn load(common: &Common, control: &Control, mono: bool) -> Result<Theme, Trouble> {
+    // The terminal is never asked for its background; some say it in this variable: `15;0`, text then ground.
+    let ground = control.surroundings.var("COLORFGBG").and_then(|pair| pair.rsplit(';').next());
+    let usual = match (mono, ground) {
+        (true, _) => "monochrome",
+        (false, Some("7" | "15")) => "light",
+        (false, _) => "dark",
+    };
     let named = common
         .theme
         .as_deref()
         .or_else(|| control.surroundings.var("QUARTERDECK_THEME"))
         .or(control.config.file.screen.theme.as_deref())
-        .unwrap_or(if mono { "monochrome" } else { "dark" });
+        .unwrap_or(usual);
     let folder = control.surroundings.config_home().join("themes");
     let file = |name: &str| {
         let path = if name.contains('/') { name.into() } else { folder.join(format!("{name}.toml")) };

@@ -25,8 +25,12 @@ pub struct Worry {
 pub fn worries(model: &Model) -> Vec<Worry> {
     let silent = silence(model);
     let mut found: Vec<Worry> = silent.clone().into_iter().chain(journal(model)).collect();
-    found.extend(written(model, Severity::Critical, SignedDuration::from_hours(1)));
+    // A fresh CRITICAL stands before a backend that is down now; one that somebody has had time to see, after it.
+    let fresh = written(model, Severity::Critical, SignedDuration::from_mins(10));
+    let older = written(model, Severity::Critical, SignedDuration::from_hours(1)).filter(|_| fresh.is_none());
+    found.extend(fresh);
     found.extend(model.backends.rows.iter().filter_map(backend_down(model)));
+    found.extend(older);
     found.extend(secrets(model));
     found.extend(written(model, Severity::Major, SignedDuration::from_mins(10)));
     // While the whole screen is old, each piece of it being old says nothing more.

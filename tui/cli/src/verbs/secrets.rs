@@ -68,6 +68,7 @@ fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
     if given.is_some() {
         aside("warning: a value on the command line is seen by everybody who lists processes, and your shell keeps it");
     }
+    control.permit(&Request::Write { target: control.named(wish.name, wish.layer) })?;
     let Destination { target, held, above, unasked } = control.place_for(wish.name, wish.layer)?;
     warn_of(&unasked);
     let bytes = match given {
@@ -101,6 +102,7 @@ fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
 
 fn get(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
     let control = session(common, LOOK)?;
+    control.permit(&Request::Read { target: control.named(name, layer), purpose: Purpose::Get })?;
     let target = located(&control, name, layer)?.target;
     let done = control.serve(Request::Read { target: target.clone(), purpose: Purpose::Get }.into())?;
     let Done::Read(reading) = done else { return Err(Trouble::failed("nothing was read")) };
@@ -194,6 +196,7 @@ fn failed_layers(control: &Control, listings: &[LayerListing], wanted: Option<&s
 
 fn delete(common: &Common, name: &str, layer: Option<&str>, if_version: Option<&str>) -> Outcome {
     let control = session(common, FILE)?;
+    control.permit(&Request::Delete { target: control.named(name, layer) })?;
     let (target, held) = match control.place_for(name, layer)? {
         Destination { target, held: Some(held), .. } => (target, held),
         Destination { held: None, .. } => {
@@ -259,14 +262,16 @@ fn rekey(common: &Common, new_key: &str, layer: &str) -> Outcome {
         output::data(&json!({ "layer": layer, "rekeyed": true, "facts": reply.results }));
     } else {
         output::text(&format!("{layer} is sealed with the new key"));
-        let file = control.config.file.backend.get(layer).and_then(|table| table.key_file.as_ref());
-        let place = match file {
-            // The environment's key comes before the file's.
-            Some(file) if control.surroundings.var("DP_SECRETS_ENCRYPTION_KEY").is_none() => file.display().to_string(),
-            _ => "DP_SECRETS_ENCRYPTION_KEY".to_owned(),
-        };
-        output::text(&format!("next: put the new key into {place}; the old one opens nothing now"));
-        output::text("      then start open cockpits and programs again: they hold the old key");
+        match control.mount(layer)?.key_file() {
+            Some(file) => {
+                output::text(&format!("the new key is in {}; the old one opens nothing now", file.display()));
+                output::text("next: start programs again that hold the old key; open cockpits take the new one");
+            }
+            None => {
+                output::text("next: put the new key into DP_SECRETS_ENCRYPTION_KEY; the old one opens nothing now");
+                output::text("      then start open cockpits and programs again: they hold the old key");
+            }
+        }
     }
     Ok(0)
 }
