@@ -151,7 +151,8 @@ impl Observation {
 /// Pages through a whole listing.
 pub fn list_all(mount: &Mount) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
-    let mut page = PageRequest::default();
+    // Large pages: a file is opened once for each.
+    let mut page = PageRequest { limit: 10_000, ..PageRequest::default() };
     for _ in 0..MOST_PAGES {
         let mut answer = mount.backend().list(&page, mount.call())?;
         entries.append(&mut answer.entries);

@@ -10,14 +10,15 @@ const MOST: u64 = 16 << 20;
 /// A value. One newline at its end, as `echo` and Enter leave it, is not part of it.
 pub(crate) fn value(of: &str) -> Result<Vec<u8>, Trouble> {
     let stdin = std::io::stdin();
-    let mut bytes = Vec::new();
+    // Room for most values, so that a growing vector leaves no copies of a secret behind.
+    let mut bytes = Vec::with_capacity(64 << 10);
     if isatty(&stdin) {
-        eprint!("{of} (not shown): ");
-        let _ = std::io::stderr().flush();
+        // Before the prompt: whoever sees it may type at once.
         let quiet = Quiet::new();
+        say(&format!("{} (not shown): ", crate::output::one_line(of)));
         let read = stdin.lock().take(MOST + 1).read_until(b'\n', &mut bytes);
         drop(quiet);
-        eprintln!();
+        say("\n");
         read?;
     } else {
         stdin.lock().take(MOST + 1).read_to_end(&mut bytes)?;
@@ -39,6 +40,12 @@ pub(crate) fn value(of: &str) -> Result<Vec<u8>, Trouble> {
         ));
     }
     Ok(bytes)
+}
+
+/// A prompt that can't be shown is no reason to stop.
+fn say(text: &str) {
+    let mut out = std::io::stderr();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Keeps the terminal from echoing until it is dropped.

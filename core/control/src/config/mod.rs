@@ -16,6 +16,7 @@ use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::person::{Person, Role};
 use quarterdeck_domain::sanitise;
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use toml::Table;
 
@@ -126,17 +127,22 @@ impl Config {
             surroundings.config_home().join(FILE_NAME),
             surroundings.cwd.join(FILE_NAME),
         ];
+        let mut warnings = Vec::new();
         let mut found: Vec<(PathBuf, Table, bool)> = Vec::new();
         for place in places {
             if found.iter().any(|(file, ..)| *file == place) {
                 continue;
             }
-            if let Some((text, by_root)) = read(&place)? {
+            if let Some((text, by_root, planted)) = read(&place)? {
                 let trusted = by_root && place.starts_with(&surroundings.etc);
-                found.push((place.clone(), merge::parse(&text, &place)?, trusted));
+                let mut table = merge::parse(&text, &place)?;
+                if planted {
+                    let why = "it belongs to somebody else, or everybody can write it";
+                    strip(&mut table, &merge::PRIVILEGED, &place, why, &mut warnings);
+                }
+                found.push((place.clone(), table, trusted));
             }
         }
-        let mut warnings = Vec::new();
         let all = lay_all(found.iter().map(|(_, table, _)| table.clone()));
         let trusted_only = lay_all(found.iter().filter(|(.., trusted)| *trusted).map(|(_, table, _)| table.clone()));
         let environment = environment(surroundings, wanted, &all, &trusted_only)?;
@@ -144,7 +150,9 @@ impl Config {
         let merged = lay_all(found.iter().map(|(file, table, trusted)| {
             let mut table = table.clone();
             if environment == Some(Environment::Production) && !trusted {
-                strip_privileged(&mut table, file, &surroundings.etc, &mut warnings);
+                let etc = surroundings.etc.join(FILE_NAME);
+                let why = format!("in Production it counts only from {} owned by root", etc.display());
+                strip(&mut table, &merge::PRIVILEGED, file, &why, &mut warnings);
             }
             strip_of_another(&mut table, file, environment, &aliases, &mut warnings);
             table
@@ -238,8 +246,9 @@ fn lay_all(tables: impl Iterator<Item = Table>) -> Table {
 /// Largest file of configuration.
 const MOST: u32 = 4 << 20;
 
-/// The file's text and whether root alone can have written it; `None` when there is no such file.
-fn read(file: &Path) -> Result<Option<(String, bool)>, ConfigError> {
+/// The file's text, whether root alone can have written it, and whether somebody other than root and the user can;
+/// `None` when there is no such file.
+fn read(file: &Path) -> Result<Option<(String, bool, bool)>, ConfigError> {
     let unreadable = |why| ConfigError::Unreadable { file: file.to_owned(), why };
     let open = match ordinary::open(file) {
         Ok(open) => open,
@@ -248,18 +257,18 @@ fn read(file: &Path) -> Result<Option<(String, bool)>, ConfigError> {
     };
     // Asked of what is open: what the path leads to may be another file by now, if a link in it is not root's.
     let by_root = ordinary::is_roots_alone(&open).map_err(unreadable)?;
+    let facts = open.metadata().map_err(unreadable)?;
+    let own = rustix::process::geteuid().as_raw();
+    let planted = (facts.uid() != 0 && facts.uid() != own) || facts.mode() & 0o002 != 0;
     let text = ordinary::text_of(open, MOST).map_err(unreadable)?;
-    Ok(Some((text, by_root)))
+    Ok(Some((text, by_root, planted)))
 }
 
-fn strip_privileged(table: &mut Table, file: &Path, etc: &Path, warnings: &mut Vec<String>) {
-    for key in merge::PRIVILEGED {
-        if table.remove(key).is_some() {
-            warnings.push(format!(
-                "[{key}] of {} was left aside: in Production it counts only from {} owned by root",
-                file.display(),
-                etc.join(FILE_NAME).display()
-            ));
+/// Takes tables out of a file, loudly.
+fn strip(table: &mut Table, keys: &[&str], file: &Path, why: &str, warnings: &mut Vec<String>) {
+    for key in keys {
+        if table.remove(*key).is_some() {
+            warnings.push(format!("[{key}] of {} was left aside: {why}", file.display()));
         }
     }
 }
@@ -278,16 +287,8 @@ fn strip_of_another(
     if owner == here {
         return;
     }
-    for key in ["backend", "secret", "layers"] {
-        if table.remove(key).is_some() {
-            warnings.push(format!(
-                "[{key}] of {} belongs to {} and was left aside: this session is in {}",
-                file.display(),
-                owner.title(),
-                here.title()
-            ));
-        }
-    }
+    let why = format!("it belongs to {}, and this session is in {}", owner.title(), here.title());
+    strip(table, &["backend", "secret", "layers"], file, &why, warnings);
 }
 
 /// `[environment]` of a table, as far as it can be read.

@@ -53,6 +53,21 @@ fn in_production_a_planted_file_makes_no_governance_officer() {
 }
 
 #[test]
+fn a_file_that_everybody_can_write_makes_nobody_anything() {
+    use std::os::unix::fs::PermissionsExt;
+    let text = "[[person]]\nname='alice'\nrole='governance'\n[screen]\ntheme='light'\n";
+    let folder = house(&[("work/quarterdeck.toml", text)]);
+    let load = || Config::load(&world(folder.path(), &[]), Wanted::Named("qa")).expect("it loads");
+    assert_eq!(load().person_of("alice").1, Some(Role::Governance));
+    let file = folder.path().join("work/quarterdeck.toml");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).expect("a mode");
+    let config = load();
+    assert_eq!(config.person_of("alice").1, None);
+    assert_eq!(config.file.screen.theme.as_deref(), Some("light"));
+    assert!(config.warnings.iter().any(|w| w.contains("everybody can write")), "{:?}", config.warnings);
+}
+
+#[test]
 fn a_flag_leads_no_session_to_another_environments_backends() {
     let text =
         "[environment]\nname='prod'\n[backend.fernet]\npath='live.bin'\n[[person]]\nname='alice'\nrole='trader'\n";
