@@ -34,7 +34,8 @@ pub(super) fn append(
     let Some(last) = events.last() else { return Ok(Vec::new()) };
     let mut page = Page { head: reader.head(), lines: Vec::new() };
     let home = home(reader, opening, torn, last);
-    let frame = Frame { opening, at: last.timestamp };
+    // What the journal writes itself stands before the batch, and so does its time.
+    let frame = Frame { opening, at: events.first().map_or(last.timestamp, |first| first.timestamp) };
     if home.begins {
         let previous_file = home.previous.as_ref().map(FileName::text);
         let detail = Detail::Snapshot { state: Box::new((**reader.state()).clone()), previous_file };
