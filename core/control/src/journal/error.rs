@@ -67,6 +67,10 @@ pub enum JournalError {
 impl JournalError {
     pub(super) fn io(doing: &'static str, path: &Path, error: &io::Error) -> Self {
         let (path, text) = (path.to_owned(), error.to_string());
+        // The file was opened, and only to be read.
+        if error.raw_os_error() == Some(rustix::io::Errno::BADF.raw_os_error()) {
+            return Self::ReadOnly { path, text: "it may only be read".into() };
+        }
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 Self::NoSpace { folder: path.parent().map_or(path.clone(), Path::to_owned), text }

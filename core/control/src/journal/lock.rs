@@ -46,6 +46,8 @@ impl Lock {
         let path = folder.join(NAME);
         let fail = |error| JournalError::io("opening the journal's lock", &path, &error);
         let file = folder::open_options().create(true).truncate(false).open(&path);
+        // A journal that may only be read is still read; its first append fails and says why.
+        let file = file.or_else(|why| folder::open_to_read(&path).map_err(|_| why));
         let file = file.and_then(folder::ordinary).map_err(fail)?;
         let facts = file.metadata().map_err(fail)?;
         folder::refuse_open_to_others(&path, &facts)?;

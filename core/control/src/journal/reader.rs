@@ -179,7 +179,9 @@ impl Reader {
     fn turn_to(&mut self, name: FileName) -> Result<(), JournalError> {
         let path = self.folder.join(name.text());
         let fail = |error| JournalError::io("opening", &path, &error);
-        let file = folder::open_options().open(&path).and_then(folder::ordinary).map_err(fail)?;
+        // Opened to be written too, by the pen; where that is refused it is still read.
+        let file = folder::open_options().open(&path).or_else(|why| folder::open_to_read(&path).map_err(|_| why));
+        let file = file.and_then(folder::ordinary).map_err(fail)?;
         let facts = file.metadata().map_err(fail)?;
         folder::refuse_open_to_others(&path, &facts)?;
         self.turned_to(Current { name, file, identity: Identity::of(&facts), length: 0 });
