@@ -179,7 +179,7 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
     let text = if loud { Role::Strong } else { Role::Text };
     let severity_role = if item.severity == Severity::Info { Role::Muted } else { role(item.severity) };
     let [time, severity, actor, kind, resource, outcome] = columns.fields;
-    pen.put(field(time), &item.time, Role::Muted);
+    pen.put(field(time), &item.time, if item.selected { Role::Text } else { Role::Muted });
     pen.put(field(severity), item.severity.word(), severity_role);
     pen.put(field(actor), &item.actor, text);
     pen.put(field(kind), &item.kind, text);
