@@ -51,11 +51,7 @@ pub fn expected(if_version: Option<&str>, held: Option<&Inspection>) -> Expected
 impl Control {
     /// A target before anybody was asked where it is.
     pub fn named(&self, name: &str, layer: Option<&str>) -> Target {
-        let tied = self.config.file.secret.iter().find(|secret| secret.key.as_deref() == Some(name));
-        Target {
-            layer: layer.unwrap_or("any").to_owned(),
-            name: tied.map_or_else(|| name.to_owned(), |secret| secret.name.clone()),
-        }
+        Target { layer: layer.unwrap_or("any").to_owned(), name: self.tied(name).unwrap_or(name).to_owned() }
     }
 
     /// The highest layer that holds the name; with `layer`, that one alone.
@@ -135,11 +131,14 @@ impl Control {
 
     /// The backend's name for a configuration key, where `[[secret]]` ties them.
     fn name_in(&self, kind: &str, name: &str) -> String {
-        let tied = self.config.file.secret.iter().find(|secret| secret.key.as_deref() == Some(name));
-        match tied {
-            Some(secret) if !matches!(kind, "env" | "yaml") => secret.name.clone(),
-            _ => name.to_owned(),
-        }
+        let tied = self.tied(name).filter(|_| !matches!(kind, "env" | "yaml"));
+        tied.unwrap_or(name).to_owned()
+    }
+
+    /// The name that `[[secret]]` ties to a configuration key.
+    fn tied(&self, key: &str) -> Option<&str> {
+        let tied = self.config.file.secret.iter().find(|secret| secret.key.as_deref() == Some(key));
+        tied.map(|secret| secret.name.as_str())
     }
 
     fn not_found(&self, name: &str, layer: Option<&str>) -> Failure {

@@ -203,14 +203,20 @@ impl Eye {
     /// Checks the whole chain once, beside everything else.
     fn verify(&self) {
         let folder = journal_folder(&self.control);
-        let closed = self.control.journal.catch_up().err();
-        let result = match verify_all(&folder, &mut |_| ControlFlow::Continue(())) {
-            _ if closed.is_some() => (0, closed.map(|error| error.to_string())),
-            Ok(report) if report.is_sound() => (report.head.seq, None),
-            Ok(report) => (0, report.findings.first().map(ToString::to_string)),
-            Err(error) => (0, Some(error.to_string())),
+        let checked = verify_all(&folder, &mut |_| ControlFlow::Continue(()));
+        // What was appended meanwhile is held to the chain as it is read on.
+        let read_on = self.control.journal.catch_up();
+        let result = match (checked, read_on) {
+            (_, Err(error)) | (Err(error), Ok(_)) => (0, Some(error.to_string())),
+            (Ok(report), Ok(_)) if report.is_sound() => (report.head.seq.max(self.control.journal.head().seq), None),
+            (Ok(report), Ok(_)) => (0, report.findings.first().map(ToString::to_string)),
         };
-        *self.verified() = result;
+        let mut verified = self.verified();
+        // What another thread found to be wrong meanwhile stays wrong.
+        if verified.1.is_none() {
+            *verified = result;
+        }
+        drop(verified);
         self.tell_journal();
     }
 
