@@ -52,10 +52,13 @@ const OURS: &[(&str, &str, &[&str])] = &[
     ("plugins/env", "quarterdeck-env", &["quarterdeck-abi", "quarterdeck-contract"]),
     ("plugins/fernet", "quarterdeck-fernet", &["quarterdeck-abi", "quarterdeck-contract"]),
     ("core/domain", "quarterdeck-domain", &[]),
+    ("core/clock", "quarterdeck-clock", &["quarterdeck-domain"]),
+    ("core/engine", "quarterdeck-engine", &["quarterdeck-clock", "quarterdeck-domain"]),
+    ("core/simulator", "quarterdeck-simulator", &["quarterdeck-clock", "quarterdeck-domain", "quarterdeck-engine"]),
     (
         "core/control",
         "quarterdeck-control",
-        &["quarterdeck-abi", "quarterdeck-contract", "quarterdeck-domain", "quarterdeck-host"],
+        &["quarterdeck-abi", "quarterdeck-clock", "quarterdeck-contract", "quarterdeck-domain", "quarterdeck-host"],
     ),
     ("tui/app", "quarterdeck-app", &["quarterdeck-domain"]),
     ("tui/panes", "quarterdeck-panes", &["quarterdeck-app", "quarterdeck-domain"]),
@@ -63,7 +66,15 @@ const OURS: &[(&str, &str, &[&str])] = &[
     (
         "tui/cli",
         "quarterdeck-cli",
-        &["quarterdeck-app", "quarterdeck-control", "quarterdeck-domain", "quarterdeck-panes", "quarterdeck-terminal"],
+        &[
+            "quarterdeck-app",
+            "quarterdeck-clock",
+            "quarterdeck-control",
+            "quarterdeck-domain",
+            "quarterdeck-panes",
+            "quarterdeck-simulator",
+            "quarterdeck-terminal",
+        ],
     ),
 ];
 

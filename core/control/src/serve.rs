@@ -246,7 +246,13 @@ impl Control {
                 pid: *pid,
                 look_only: self.look_only().is_some(),
             },
-            Request::CloseSession | Request::GenerateKey | Request::ShowConfig | Request::VerifyJournal => check(""),
+            Request::CloseSession
+            | Request::GenerateKey
+            | Request::ShowConfig
+            | Request::VerifyJournal
+            | Request::Fire(_)
+            | Request::Hold
+            | Request::Release => check(""),
         }
     }
 
@@ -258,6 +264,9 @@ impl Control {
             | Request::ShowConfig
             | Request::VerifyJournal
             | Request::QueryAudit { .. } => Ok(Done::Nothing),
+            Request::Fire(_) | Request::Hold | Request::Release => {
+                Err(senseless("the kill-switch is not served here: it may not wait for the journal"))
+            }
             Request::Read { target, .. } => {
                 self.on(&target, |mount, name| mount.backend().read(name, None, mount.call())).map(Done::Read)
             }

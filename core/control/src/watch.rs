@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use quarterdeck_domain::audit::AuditLine;
 use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::event::{Detail, Status};
+use quarterdeck_domain::kill::KillRow;
 use quarterdeck_domain::overview::{BackendRow, Condition, JournalRow, SecretRow, SourceRow};
 use quarterdeck_domain::sanitise;
 use quarterdeck_host::{HostState, HostStatus};
@@ -31,6 +32,8 @@ pub enum Notice {
     Backends(Vec<BackendRow>),
     /// The journal as it is now.
     Journal(JournalRow),
+    /// The kill-switch and the engines as they are now.
+    Kill(Box<KillRow>),
     /// New audit lines, oldest first.
     Lines(Vec<AuditLine>),
     /// The audit's sources as they are now, all of them.

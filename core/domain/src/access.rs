@@ -112,6 +112,15 @@ pub fn may_change(role: Option<Role>, environment: Option<Environment>) -> Chang
     }
 }
 
+/// May this role stop trading, hold and release (S Q3.1: the Trader alone)? QA and the demo are self-service for whoever
+/// configuration gives no role; elsewhere no role means no.
+pub fn may_stop(role: Option<Role>, environment: Option<Environment>) -> bool {
+    match role {
+        Some(role) => role == Role::Trader,
+        None => matches!(environment, Some(Environment::Qa | Environment::Demo)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +169,17 @@ mod tests {
             assert_eq!(may_change(Some(role), Some(Production)), Change::Refused);
         }
         assert_eq!(may_change(Some(Role::Qa), Some(Qa)), Change::Allowed);
+    }
+
+    #[test]
+    fn only_a_trader_stops_and_nobody_without_a_role_outside_qa() {
+        for environment in [Qa, Paper, Production, Environment::Demo] {
+            for role in Role::ALL {
+                assert_eq!(may_stop(Some(role), Some(environment)), role == Trader, "{role} in {environment}");
+            }
+            assert_eq!(may_stop(None, Some(environment)), matches!(environment, Qa | Environment::Demo));
+        }
+        assert!(!may_stop(None, None));
     }
 
     #[test]

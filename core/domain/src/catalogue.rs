@@ -100,6 +100,24 @@ catalogue! {
     BackendDown "BACKEND_DOWN" "OBSERVE" Routine Major Major "backend" "A backend does not answer or refuses.";
     AuditQueried "COMPLIANCE_AUDIT" "QUERY" Critical Minor Major "audit" "All audit lines were searched with a filter.";
     JournalVerified "AUDIT_VERIFIED" "VERIFY" Sensitive Info Critical "journal" "The chain was checked.";
+    KillSwitchSetUp "KILL_SWITCH_SET_UP" "SET_UP" Critical Minor Major "trading" "The latch was made: generation 0, trade.";
+    KillSwitchActivated "KILL_SWITCH_ACTIVATED" "ACTIVATE" Critical Critical Critical "trading" "Trading was stopped: level 3 or level 4.";
+    KillSwitchEscalated "KILL_SWITCH_ESCALATED" "ESCALATE" Critical Critical Critical "trading" "Level 3 became level 4: at its deadline, or because somebody said so.";
+    KillSwitchReason "KILL_SWITCH_REASON" "EXPLAIN" Critical Info Minor "trading" "The reason for a stop was given after it.";
+    KillSwitchHeld "KILL_SWITCH_HELD" "HOLD" Critical Major Major "trading" "Level 3 was held: level 4 does not follow by itself.";
+    KillSwitchReleased "KILL_SWITCH_RELEASED" "RELEASE" Critical Major Major "trading" "Trading was released.";
+    KillSwitchAdopted "KILL_SWITCH_ADOPTED" "ADOPT" Critical Critical Critical "trading" "A latch that the journal did not know was taken into it.";
+    KillSwitchConflict "KILL_SWITCH_CONFLICT" "REPAIR" Critical Critical Critical "trading" "The latch was gone, or less strict than the journal, and was put back.";
+    KillSwitchFlat "KILL_SWITCH_FLAT" "PROVE" Critical Major Major "trading" "After level 4 every engine was proven flat.";
+    KillSwitchResidual "KILL_SWITCH_RESIDUAL" "OBSERVE" Critical Critical Critical "trading" "After level 4 an engine is not proven flat.";
+    KillSwitchBypass "KILL_SWITCH_BYPASS" "OBSERVE" Critical Critical Critical "trading" "An order was seen after the switch was set (S Q5.4 rule 3).";
+    KillSwitchAlarm "KILL_SWITCH_ALARM" "OBSERVE" Critical Critical Critical "trading" "The switch needs a person: it can't decide by itself.";
+    EngineSilent "ENGINE_SILENT" "OBSERVE" Sensitive Major Major "trading" "An engine has not been heard for three seconds.";
+    EngineHeard "ENGINE_HEARD" "OBSERVE" Sensitive Info Info "trading" "An engine is heard, for the first time or again.";
+    EngineBlocked "ENGINE_BLOCKED" "OBSERVE" Sensitive Info Info "trading" "An engine answers a stop: it sends no more orders.";
+    EngineFlat "ENGINE_FLAT" "OBSERVE" Sensitive Info Info "trading" "An engine is proven flat.";
+    EngineTrading "ENGINE_TRADING" "OBSERVE" Sensitive Info Info "trading" "An engine may trade again.";
+    EngineTrouble "ENGINE_TROUBLE" "OBSERVE" Sensitive Critical Critical "trading" "An engine is late, defies a stop, or can't close what it holds.";
     EnvironmentCrossed "ENVIRONMENT_CROSSED" "REFUSE" Critical Major Major "policy" "A secret of another environment was asked for.";
 }
 

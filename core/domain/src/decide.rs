@@ -54,6 +54,7 @@ pub fn decide(situation: &Situation<'_>, request: &Request) -> Decision {
         Request::Write { .. } | Request::Delete { .. } | Request::Rekey { .. } => change(situation),
         Request::OpenSession { .. } => open(situation),
         Request::QueryAudit { .. } => query(situation),
+        Request::Fire(_) | Request::Hold | Request::Release => stop(situation),
         Request::CloseSession
         | Request::Validate { .. }
         | Request::GenerateKey
@@ -73,6 +74,18 @@ fn open(situation: &Situation<'_>) -> Decision {
         Some(Role::Service) => Decision::Refuse(vec!["the role 'service' is for programs: it has no log-in".into()]),
         _ => Decision::Permit,
     }
+}
+
+fn stop(situation: &Situation<'_>) -> Decision {
+    if access::may_stop(situation.who.role, situation.environment) {
+        return Decision::Permit;
+    }
+    Decision::Refuse(vec![match situation.who.role {
+        Some(role) => {
+            format!("the role '{role}' may not use the kill-switch {}: call the on-call trader", place(situation))
+        }
+        None => no_role(situation),
+    }])
 }
 
 fn query(situation: &Situation<'_>) -> Decision {
@@ -126,6 +139,7 @@ fn no_role(situation: &Situation<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kill::Level;
     use crate::person::Person;
     use crate::request::{Purpose, Target};
 
@@ -152,6 +166,10 @@ mod tests {
             Request::ShowConfig,
             Request::VerifyJournal,
             Request::QueryAudit { filter: "actor=alice".into() },
+            Request::Fire(Level::Stop),
+            Request::Fire(Level::Halt),
+            Request::Hold,
+            Request::Release,
         ]
     }
 
@@ -181,6 +199,23 @@ mod tests {
                         assert!(matches!(got, Decision::Refuse(_)), "{role:?} {environment:?} {request:?}: {got:?}");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn look_only_never_stands_between_a_trader_and_a_stop() {
+        let classes = BTreeMap::new();
+        for environment in [Environment::Qa, Environment::Paper, Environment::Production, Environment::Demo] {
+            let who = who(Some(Role::Trader));
+            let situation = Situation {
+                who: &who,
+                environment: Some(environment),
+                look_only: Some("--readonly"),
+                classes: &classes,
+            };
+            for level in [Level::Stop, Level::Halt] {
+                assert_eq!(decide(&situation, &Request::Fire(level)), Decision::Permit);
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::catalogue::EventKind;
 use crate::environment::Environment;
+use crate::kill::Record;
 use crate::person::{Role, Who};
 use crate::state::State;
 use jiff::Timestamp;
@@ -164,6 +165,47 @@ pub enum Detail {
         offset: u64,
         /// What was cut, in base64.
         cut_base64: String,
+    },
+    /// The kill-switch: the record as it was written, or as it stands.
+    Switch {
+        /// It.
+        record: Box<Record>,
+        /// The reason given afterwards, the post-incident note, or why this was needed, in words.
+        note: Option<String>,
+        /// From the key to the disk, microseconds, where it was measured.
+        durable_us: Option<u64>,
+    },
+    /// An engine went from one standing to another.
+    Engine {
+        /// Its name.
+        name: String,
+        /// The episode that it answers; null while trading is normal.
+        episode: Option<String>,
+        /// The generation that it answers.
+        generation: u64,
+        /// In a word.
+        from: String,
+        /// In a word.
+        to: String,
+        /// Why, in words.
+        why: String,
+        /// From the stop being durable to its answer, microseconds.
+        took_us: Option<u64>,
+    },
+    /// An order after the stop.
+    Bypass {
+        /// Who sent it, as the line names it.
+        actor: String,
+        /// The order, redacted.
+        order: String,
+        /// When, as the line says.
+        at: Timestamp,
+        /// Milliseconds after the stop.
+        after_ms: i64,
+        /// Which tailed file said so.
+        source: String,
+        /// The episode.
+        episode: String,
     },
     /// Something was looked at or checked.
     Check {

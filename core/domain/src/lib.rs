@@ -15,6 +15,7 @@ pub mod environment;
 pub mod event;
 pub mod filter;
 pub mod foreign;
+pub mod kill;
 pub mod layers;
 pub mod overview;
 pub mod person;

@@ -2,6 +2,7 @@
 //! beside the request, and a value that was read comes back beside the answer.
 
 use crate::catalogue::EventKind;
+use crate::kill::Level;
 
 /// Which secret, in which layer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +81,12 @@ pub enum Request {
         /// The filter.
         filter: String,
     },
+    /// Stops trading. What carries it out doesn't go through the journal first: see `kill::machine`.
+    Fire(Level),
+    /// Keeps level 3 without its deadline.
+    Hold,
+    /// Back to trading.
+    Release,
 }
 
 impl Request {
@@ -98,6 +105,9 @@ impl Request {
             Self::ShowConfig => EventKind::ConfigRead,
             Self::VerifyJournal => EventKind::JournalVerified,
             Self::QueryAudit { .. } => EventKind::AuditQueried,
+            Self::Fire(_) => EventKind::KillSwitchActivated,
+            Self::Hold => EventKind::KillSwitchHeld,
+            Self::Release => EventKind::KillSwitchReleased,
         }
     }
 
@@ -112,6 +122,9 @@ impl Request {
             Self::ShowConfig => "config://".into(),
             Self::VerifyJournal => "journal://".into(),
             Self::QueryAudit { .. } => "audit://".into(),
+            Self::Fire(level) => format!("trading://{}", level.verb()),
+            Self::Hold => "trading://hold".into(),
+            Self::Release => "trading://release".into(),
         }
     }
 
@@ -123,9 +136,9 @@ impl Request {
         }
     }
 
-    /// True when it changes what is stored: read-only refuses it.
+    /// True when it changes what is stored or makes the firm riskier: read-only refuses it. A stop it never refuses.
     pub fn changes_something(&self) -> bool {
-        matches!(self, Self::Write { .. } | Self::Delete { .. } | Self::Rekey { .. })
+        matches!(self, Self::Write { .. } | Self::Delete { .. } | Self::Rekey { .. } | Self::Hold | Self::Release)
     }
 
     /// In words, for a refusal: `read secret://fernet/broker.password`.

@@ -2,6 +2,7 @@
 
 use crate::catalogue::{EventKind, Tier};
 use crate::event::{Detail, Event, Status};
+use crate::kill::Record;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +42,23 @@ pub struct State {
     pub refused: u64,
     /// The last refusal, in words, with its time.
     pub last_refusal: Option<(Timestamp, String)>,
+    /// The kill-switch.
+    #[serde(default)]
+    pub switch: Switch,
+}
+
+/// What the journal knows of the kill-switch.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Switch {
+    /// The record of the highest generation.
+    pub record: Option<Record>,
+    /// Why the episode began, as given with the order or after it.
+    pub reason: Option<String>,
+    /// Whether the engines of this episode's level 4 were proven flat.
+    pub flat: Option<bool>,
+    /// Orders seen after the stop, in this episode.
+    pub bypasses: u64,
 }
 
 /// Something decided and not yet done.
@@ -93,6 +111,17 @@ impl State {
             EventKind::SecretRead | EventKind::SecretReveal => self.fold_read(event),
             EventKind::SecretWrite => self.fold_write(event),
             EventKind::SecretDelete => self.fold_delete(event),
+            EventKind::KillSwitchSetUp
+            | EventKind::KillSwitchActivated
+            | EventKind::KillSwitchEscalated
+            | EventKind::KillSwitchHeld
+            | EventKind::KillSwitchReleased
+            | EventKind::KillSwitchAdopted
+            | EventKind::KillSwitchConflict
+            | EventKind::KillSwitchReason
+            | EventKind::KillSwitchFlat
+            | EventKind::KillSwitchResidual
+            | EventKind::KillSwitchBypass => self.switch.fold(event),
             EventKind::PermissionDenied | EventKind::EnvironmentCrossed => self.fold_refusal(event),
             _ => {}
         }
@@ -130,5 +159,41 @@ impl State {
         if let Detail::Refusal { asked, .. } = &event.detail {
             self.last_refusal = Some((event.timestamp, format!("{}, {asked}", event.actor.id)));
         }
+    }
+}
+
+impl Switch {
+    fn fold(&mut self, event: &Event) {
+        if event.result.status != Status::Success {
+            return;
+        }
+        match (event.event_type, &event.detail) {
+            (EventKind::KillSwitchReason, Detail::Switch { record, note, .. })
+                if self.record.as_ref().is_some_and(|known| known.episode == record.episode) =>
+            {
+                self.reason.clone_from(note);
+            }
+            (EventKind::KillSwitchReason, _) => {}
+            (EventKind::KillSwitchFlat, _) => self.flat = Some(true),
+            (EventKind::KillSwitchResidual, _) => self.flat = Some(false),
+            (EventKind::KillSwitchBypass, _) => self.bypasses += 1,
+            (_, Detail::Switch { record, .. }) => self.take(record),
+            _ => {}
+        }
+    }
+
+    /// A later generation replaces an earlier one; of one generation told twice the stricter stays.
+    fn take(&mut self, record: &Record) {
+        let known = self.record.as_ref();
+        if known.is_some_and(|known| (known.generation, known.order) >= (record.generation, record.order)) {
+            return;
+        }
+        if known.is_none_or(|known| known.episode != record.episode) {
+            *self = Self { reason: record.reason.clone(), ..Self::default() };
+        }
+        if record.order != crate::kill::Order::Halt {
+            self.flat = None;
+        }
+        self.record = Some(record.clone());
     }
 }

@@ -10,6 +10,7 @@ use crate::list::{Move, SecretId};
 use crate::model::{Access, Bell, Model, Overlay, Reveal, Screen, Weight};
 use crate::news::Message;
 use crate::over;
+use crate::switch::Dialog;
 use crate::tries::Deed;
 use crate::update::tell;
 use crate::value::Value;
@@ -78,7 +79,7 @@ pub(crate) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::KillSwitch => over(model, Overlay::KillSwitch),
+        Action::KillSwitch => over(model, Overlay::KillSwitch(Dialog::Arming)),
         Action::Quit => return quit(model),
         Action::Suspend => {
             hide(model);

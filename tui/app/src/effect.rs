@@ -3,6 +3,7 @@
 use crate::value::Value;
 use jiff::Timestamp;
 use quarterdeck_domain::audit::Place;
+use quarterdeck_domain::kill::Level;
 use std::sync::Arc;
 
 /// One thing to be done by the loop that runs the screen.
@@ -33,6 +34,26 @@ pub enum Effect {
     },
     /// This session is look only again.
     LookOnly,
+    /// Throw away what was typed ahead, draw codes, and say [`crate::News::Armed`].
+    Arm,
+    /// Stop trading: a complete code was sent. Answered by [`crate::News::Sent`].
+    Fire(Level),
+    /// Give the reason for the stop that is in force.
+    Explain(String),
+    /// Keep level 3 without its deadline.
+    Hold {
+        /// Why.
+        reason: String,
+    },
+    /// Back to trading.
+    Release {
+        /// Why.
+        reason: String,
+        /// The post-incident note, after level 4.
+        note: String,
+        /// Engines that are not proven flat and are taken as they are.
+        without: Vec<String>,
+    },
     /// Switch the terminal's mouse reports.
     SetMouse(bool),
     /// Ring the bell once.
@@ -49,7 +70,7 @@ impl Effect {
     /// True for what a session that is look only may never cause. A reveal changes nothing that is stored, but it puts
     /// a value on a screen and a record of tier c in the journal, so it is asked for with a free hand only.
     pub fn is_guarded(&self) -> bool {
-        matches!(self, Self::Reveal { .. } | Self::Copy(Copied::Value(_)))
+        matches!(self, Self::Reveal { .. } | Self::Copy(Copied::Value(_)) | Self::Hold { .. } | Self::Release { .. })
     }
 }
 

@@ -5,11 +5,13 @@ use crate::entry::{Entry, Line};
 use crate::keymap::Keymap;
 use crate::list::{BackendList, SecretId, SecretList};
 use crate::news::Message;
+use crate::switch::Dialog;
 use crate::tail::Tail;
 use crate::tries::Try;
 use crate::value::Value;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::KillRow;
 use quarterdeck_domain::overview::{JournalRow, SourceRow};
 use quarterdeck_domain::person::Who;
 
@@ -130,8 +132,22 @@ pub enum Overlay {
         /// The selected place.
         place: usize,
     },
-    /// What the kill-switch's key says until there is one. Sends nothing.
-    KillSwitch,
+    /// The kill-switch.
+    KillSwitch(Dialog),
+    /// Hold level 3? Asks for the reason.
+    Hold {
+        /// The reason.
+        reason: Line,
+    },
+    /// Release? Asks for the reason, and after level 4 for the post-incident note.
+    Release {
+        /// The reason.
+        reason: Line,
+        /// The note.
+        note: Line,
+        /// The note is being typed.
+        in_note: bool,
+    },
     /// Leave?
     Leave,
     /// Unlock?
@@ -218,6 +234,8 @@ pub struct Model {
     pub reveal: Reveal,
     /// The backends.
     pub backends: BackendList,
+    /// The kill-switch and the engines; `None` until control told.
+    pub kill: Option<Box<KillRow>>,
     /// The audit.
     pub tail: Tail,
     /// What else is known.
@@ -255,6 +273,7 @@ impl Model {
             secrets: SecretList::default(),
             reveal: Reveal::default(),
             backends: BackendList::default(),
+            kill: None,
             tail: Tail::default(),
             known: Known {
                 journal: None,

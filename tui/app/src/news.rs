@@ -2,9 +2,11 @@
 //! by a side channel of its own.
 
 use crate::key::Key;
+use crate::switch::Sent;
 use crate::value::Value;
 use jiff::Timestamp;
 use quarterdeck_domain::audit::{AuditLine, Place};
+use quarterdeck_domain::kill::{Codes, KillRow};
 use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretRow, SourceRow};
 
 /// One piece of news.
@@ -53,6 +55,12 @@ pub enum News {
         /// When it must be gone; never later than ten seconds from now, whatever is said here.
         until: Timestamp,
     },
+    /// The kill-switch and the engines as they are now.
+    Kill(Box<KillRow>),
+    /// What was typed ahead of Ctrl-X is gone, and these codes were drawn.
+    Armed(Codes),
+    /// What came of a code that was sent, or of a reason, a hold or a release where it failed.
+    Sent(Sent),
     /// Something was done.
     Told(Message),
     /// Something was refused by policy.

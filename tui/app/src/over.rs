@@ -15,7 +15,10 @@ pub(crate) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
         return Vec::new();
     }
     match model.overlay.take() {
-        Some(Overlay::KillSwitch) => model.overlay = (key.code != Code::Enter).then_some(Overlay::KillSwitch),
+        Some(Overlay::KillSwitch(dialog)) => {
+            model.overlay = (key.code != Code::Enter).then_some(Overlay::KillSwitch(dialog));
+        }
+        Some(other @ (Overlay::Hold { .. } | Overlay::Release { .. })) => model.overlay = Some(other),
         Some(Overlay::Leave) => match key.code {
             Code::Enter | Code::Char('y' | 'q') => return quit(model),
             Code::Char('n') => {}

@@ -78,6 +78,8 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
         }
         News::Journal(row) => model.known.journal = Some(row),
         News::Sources(rows) => model.known.sources = rows,
+        News::Kill(row) => model.kill = Some(row),
+        News::Armed(_) | News::Sent(_) => {}
         News::Lines(lines) => {
             let ring = act::bell_rings(model) && lines.iter().any(|line| is_new_and_critical(line, model.now));
             model.tail.take(lines, model.now);

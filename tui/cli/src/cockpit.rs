@@ -162,6 +162,7 @@ impl Cockpit {
                 Notice::Secrets(rows) => News::Secrets(rows),
                 Notice::Backends(rows) => News::Backends(rows),
                 Notice::Journal(row) => News::Journal(row),
+                Notice::Kill(row) => News::Kill(row),
                 Notice::Lines(lines) => News::Lines(lines),
                 Notice::Sources(rows) => News::Sources(rows),
             };
@@ -270,6 +271,7 @@ impl Cockpit {
             }
             Effect::Unlocked { .. } => self.control.set_look_only(None),
             Effect::LookOnly => self.control.set_look_only(Some("this session looks only; 'u' unlocks it".into())),
+            Effect::Arm | Effect::Fire(_) | Effect::Explain(_) | Effect::Hold { .. } | Effect::Release { .. } => {}
             Effect::SetMouse(on) => self.screen.set_mouse(on),
             Effect::Ring => self.screen.bell(),
             Effect::Redraw => self.screen.repaint(),

@@ -26,10 +26,12 @@ impl View {
     /// Makes the view while a dialog is open.
     pub(crate) fn of(model: &Model) -> Option<Self> {
         let (own, lines) = match model.overlay.as_ref()? {
-            Overlay::KillSwitch => ("STOP TRADING", kill_switch(model)),
+            Overlay::KillSwitch(_) => ("STOP TRADING", kill_switch(model)),
             Overlay::Leave => ("LEAVE", leave(model)),
             Overlay::Unlock => ("UNLOCK", unlock(model)),
-            Overlay::Help { .. } | Overlay::Palette { .. } => return None,
+            Overlay::Help { .. } | Overlay::Palette { .. } | Overlay::Hold { .. } | Overlay::Release { .. } => {
+                return None;
+            }
         };
         Some(Self { title: title(model, own), lines })
     }
