@@ -36,7 +36,7 @@ fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
     };
     if let Some(overlay) = &model.overlay {
         let words: &[&str] = match overlay {
-            Overlay::KillSwitch => &["nothing is sent"],
+            Overlay::KillSwitch(_) | Overlay::Hold { .. } | Overlay::Release { .. } => &["nothing is sent"],
             Overlay::Leave => &["Enter leave"],
             Overlay::Unlock => &["Enter unlock"],
             Overlay::Help { .. } => &["type to filter", "Up Down scroll"],
