@@ -29,10 +29,9 @@ impl Surroundings {
     /// Reads them from the process.
     pub fn of_this_process() -> Self {
         let vars: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-        let etc = match vars.get(std::ffi::OsStr::new("QUARTERDECK_ETC")) {
-            Some(folder) => PathBuf::from(folder),
-            None => PathBuf::from("/etc/quarterdeck"),
-        };
+        // A release build knows one place: a variable must not make the machine's own file go away.
+        let elsewhere = vars.get(std::ffi::OsStr::new("QUARTERDECK_ETC")).filter(|_| cfg!(debug_assertions));
+        let etc = elsewhere.map_or_else(|| PathBuf::from("/etc/quarterdeck"), PathBuf::from);
         Self {
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             executable: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("quarterdeck")),
