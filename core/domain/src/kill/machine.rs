@@ -115,6 +115,9 @@ pub struct Standing {
 /// So long after a halt an engine may be on its way to flat; then what is left is residual.
 pub const VERIFY_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 
+/// The doubt of a place where the switch was never set up: no latch, and no journal that knows of one.
+pub const NO_LATCH: &str = "there is no latch";
+
 /// What counts: the stricter of latch and journal.
 pub fn standing(known: &Known<'_>, now: &Moment) -> Standing {
     let of = |record: &Record, doubt: Option<String>| Standing {
@@ -135,7 +138,9 @@ pub fn standing(known: &Known<'_>, now: &Moment) -> Standing {
         (LatchView::Missing | LatchView::Unreadable(_), journal) => {
             let doubt = match known.latch {
                 LatchView::Unreadable(why) => format!("the latch can't be read: {why}"),
-                _ => "there is no latch".to_owned(),
+                // There was one once: that is another thing than a place where nobody has set up the switch yet.
+                _ if journal.is_some() => "the latch is gone".to_owned(),
+                _ => NO_LATCH.to_owned(),
             };
             match journal {
                 Some(record) if record.order != Order::Trade => of(record, Some(doubt)),

@@ -14,7 +14,8 @@ pub mod row;
 pub use beat::{Beat, EngineState, Step, Steps};
 pub use guard::{Codes, Guard, Typed};
 pub use machine::{
-    Ask, Asking, Effect, Known, LatchView, Refusal, Standing, SwitchState, advance, command, is_flat, phase, standing,
+    Ask, Asking, Effect, Known, LatchView, NO_LATCH, Refusal, Standing, SwitchState, advance, command, is_flat, phase,
+    standing,
 };
 pub use moment::{Deadline, Due, Moment};
 pub use record::{Initiator, Order, Record, Trust};
