@@ -156,7 +156,7 @@ fn state_of(record: &Record, engines: &[EngineRow], now: &Moment) -> SwitchState
         Order::Hold => SwitchState::Held,
         Order::Stop => SwitchState::GracefulStop,
         Order::Halt if is_flat(engines) => SwitchState::HaltedFlat,
-        Order::Halt if elapsed(record, now) < VERIFY_WITHIN && !engines.is_empty() => SwitchState::EmergencyHalt,
+        Order::Halt if record.elapsed(now) < VERIFY_WITHIN && !engines.is_empty() => SwitchState::EmergencyHalt,
         Order::Halt => SwitchState::HaltedResidual,
     }
 }
@@ -164,14 +164,6 @@ fn state_of(record: &Record, engines: &[EngineRow], now: &Moment) -> SwitchState
 /// True when there is an engine, and every one is proven flat. No engine is no proof.
 pub fn is_flat(engines: &[EngineRow]) -> bool {
     !engines.is_empty() && engines.iter().all(|row| row.standing == EngineStanding::Flat)
-}
-
-fn elapsed(record: &Record, now: &Moment) -> SignedDuration {
-    if record.boot_id == now.boot_id {
-        SignedDuration::from_nanos(i64::try_from(now.boot_ns.saturating_sub(record.since_boot_ns)).unwrap_or(i64::MAX))
-    } else {
-        now.utc.duration_since(record.since)
-    }
 }
 
 /// Which of block, cancel, flatten and verify the slowest engine is at.

@@ -6,6 +6,7 @@
 
 pub mod beat;
 pub mod guard;
+pub mod judge;
 pub mod machine;
 pub mod moment;
 pub mod record;
@@ -13,6 +14,7 @@ pub mod row;
 
 pub use beat::{Beat, EngineState, Step, Steps};
 pub use guard::{Codes, Guard, Typed};
+pub use judge::{Heard, judge};
 pub use machine::{
     Ask, Asking, Effect, Known, LatchView, NO_LATCH, Refusal, Standing, SwitchState, advance, command, is_flat, phase,
     standing,

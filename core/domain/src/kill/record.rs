@@ -4,7 +4,7 @@
 use super::moment::Deadline;
 use crate::environment::Environment;
 use crate::person::Role;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// What engines are told to do, from the least strict to the strictest.
@@ -184,6 +184,14 @@ impl Record {
             return Err("it is a drill, which this program can't run yet".into());
         }
         Ok(())
+    }
+
+    /// So long ago this order was given: by the boot clock on one boot. After another start of the machine the wall
+    /// clock tells it, but it can't be less than that start is old.
+    pub fn elapsed(&self, now: &super::Moment) -> SignedDuration {
+        let given = super::Moment { utc: self.since, boot_ns: self.since_boot_ns, boot_id: self.boot_id.clone() };
+        let least = if self.boot_id == now.boot_id { 0 } else { i64::try_from(now.boot_ns).unwrap_or(i64::MAX) };
+        now.since(&given).max(SignedDuration::from_nanos(least))
     }
 
     /// True when this one asks for more than the other, or for the same in a later generation.
