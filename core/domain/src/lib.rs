@@ -17,6 +17,7 @@ pub mod filter;
 pub mod foreign;
 pub mod kill;
 pub mod layers;
+pub mod market;
 pub mod overview;
 pub mod person;
 pub mod redact;
