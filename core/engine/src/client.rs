@@ -4,7 +4,7 @@
 use crate::error::ClientError;
 use jiff::Timestamp;
 use quarterdeck_domain::environment::Environment;
-use quarterdeck_domain::kill::Moment;
+use quarterdeck_domain::kill::{Beat, Moment};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -111,7 +111,18 @@ impl Client {
         identity: Identity,
         heard: impl FnMut(&Client, &Duty) + Send + 'static,
     ) -> Result<Client, ClientError> {
-        let _ = (places, identity, heard);
+        Self::start_saying(places, identity, heard, Some)
+    }
+
+    /// As [`Client::start`], and every beat, to sockets and status file, is first handed to `say`, which may change it or
+    /// keep it back. For simulated engines, which have to go wrong on purpose; an engine that trades has no use for it.
+    pub fn start_saying(
+        places: Places,
+        identity: Identity,
+        heard: impl FnMut(&Client, &Duty) + Send + 'static,
+        say: impl FnMut(Beat) -> Option<Beat> + Send + 'static,
+    ) -> Result<Client, ClientError> {
+        let _ = (places, identity, heard, say);
         Ok(Self { shared: Arc::default() })
     }
 

@@ -29,4 +29,4 @@ pub use client::{Client, Closing, Duty, Identity, Permit, Places, Report, Seen};
 pub use error::ClientError;
 pub use quarterdeck_clock::moment;
 pub use quarterdeck_domain::environment::Environment;
-pub use quarterdeck_domain::kill::Moment;
+pub use quarterdeck_domain::kill::{Beat, Moment};
