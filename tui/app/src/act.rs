@@ -4,13 +4,14 @@
 use crate::effect::{Copied, Effect};
 use crate::entry::{Entry, Line, Purpose};
 use crate::find::Find;
+use crate::hold;
 use crate::key::{Code, Key};
 use crate::keymap::{Action, FIXED, row};
 use crate::list::{Move, SecretId};
 use crate::model::{Access, Bell, Model, Overlay, Reveal, Screen, Weight};
 use crate::news::Message;
 use crate::over;
-use crate::switch::Dialog;
+use crate::switch;
 use crate::tries::Deed;
 use crate::update::tell;
 use crate::value::Value;
@@ -49,7 +50,9 @@ pub(crate) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             filter.paste(text);
             *place = 0;
         }
-        (Some(_), _) | (None, None) => {}
+        (Some(Overlay::KillSwitch(dialog)), _) => switch::paste(dialog, text),
+        (Some(overlay), _) => hold::paste(overlay, text),
+        (None, None) => {}
         (None, Some(entry)) => {
             entry.line.paste(text);
             typed(model);
@@ -58,31 +61,39 @@ pub(crate) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The one door. What is guarded stays shut while the session is look only, and while the screen is too small to see
-/// what is done.
+/// The one door.
 pub(crate) fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
-    let guarded = row(action).guarded;
-    if model.size.is_tiny() && !matches!(action, Action::Quit | Action::Suspend | Action::Redraw) {
-        return Vec::new();
+    if is_shut(model, action) { Vec::new() } else { act(model, action) }
+}
+
+/// What is guarded stays shut while the session is look only, which is said; and while the screen is too small to see what
+/// is done nearly everything does. The kill-switch is open always.
+pub(crate) fn is_shut(model: &mut Model, action: Action) -> bool {
+    let always = [Action::KillSwitch, Action::Quit, Action::Suspend, Action::Redraw];
+    if model.size.is_tiny() && !always.contains(&action) {
+        return true;
     }
-    if guarded && !model.setup.access.is_free() {
+    let shut = row(action).guarded && !model.setup.access.is_free();
+    if shut {
         let what = format!("{}: this session is look only", row(action).name);
         let next = match model.setup.access {
             Access::LookOnly => format!("{} unlocks it for a while", model.setup.keymap.shown(Action::Unlock)),
             _ => "it was started with --readonly".to_owned(),
         };
         tell(model, Weight::Refused, Message::with_next(what, next));
-        return Vec::new();
     }
-    act(model, action)
+    shut
 }
 
 fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::KillSwitch => over(model, Overlay::KillSwitch(Dialog::Arming)),
+        Action::KillSwitch => return switch::pressed(model),
+        Action::Hold => hold::hold(model),
+        Action::Release => hold::release(model),
         Action::Quit => return quit(model),
         Action::Suspend => {
             hide(model);
+            switch::disarm(model);
             return vec![Effect::Suspend];
         }
         Action::Redraw => return vec![Effect::Redraw],
@@ -109,11 +120,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::NextMajor => return hop(model, true, Hop::Severity(Severity::Major)),
         Action::PreviousMajor => return hop(model, false, Hop::Severity(Severity::Major)),
         Action::OnlyHits => only_hits(model),
-        Action::Pause => {
-            if model.tail.hold() {
-                did(model, Deed::Pause);
-            }
-        }
+        Action::Pause => model.tail.hold(),
         Action::Reveal => return reveal(model),
         Action::Copy => return copy(model),
         Action::CopyValue => return copy_value(model),
@@ -139,21 +146,18 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 
 // --- where the screen stands -------------------------------------------------------------------------------------
 
-fn over(model: &mut Model, overlay: Overlay) {
+pub(crate) fn over(model: &mut Model, overlay: Overlay) {
     model.overlay = Some(overlay);
     model.entry = None;
     hide(model);
 }
 
-fn go_to(model: &mut Model, screen: Screen) {
+pub(crate) fn go_to(model: &mut Model, screen: Screen) {
     if model.screen != screen {
         hide(model);
     }
     model.screen = screen;
     model.entry = None;
-    if screen == Screen::Backends && !model.backends.rows.is_empty() {
-        did(model, Deed::SeeBackend);
-    }
 }
 
 fn not_built(model: &mut Model, what: &str, next: &str) {
@@ -162,6 +166,7 @@ fn not_built(model: &mut Model, what: &str, next: &str) {
 
 pub(crate) fn quit(model: &mut Model) -> Vec<Effect> {
     hide(model);
+    switch::disarm(model);
     did(model, Deed::Leave);
     vec![Effect::Quit]
 }
@@ -441,7 +446,6 @@ fn read_again(model: &mut Model) -> Vec<Effect> {
         Screen::Backends => model.backends.selected().map(|row| row.name.clone()),
         _ => None,
     };
-    model.known.reading_again = true;
     let what = one.as_deref().unwrap_or("every backend");
     tell(model, Weight::Told, Message::plain(format!("asked again: {what}")));
     vec![Effect::ReadAgain(one)]

@@ -9,6 +9,8 @@ use crate::model::Screen;
 #[expect(missing_docs, reason = "each is described in the table below, once")]
 pub enum Action {
     KillSwitch,
+    Hold,
+    Release,
     Overview,
     Secrets,
     Audit,
@@ -119,6 +121,8 @@ macro_rules! table {
 
 table! {
     KillSwitch "kill-switch" "^X" ANY free "kill-switch" "the kill-switch, from anywhere";
+    Hold "hold" "H" ANY guarded "hold" "keep level 3; level 4 does not follow by itself";
+    Release "release" "L" ANY guarded "let trading go on" "let trading go on, from a hold or a halt";
     Overview "overview" "1" ANY free "overview" "the overview";
     Secrets "secrets" "2" ANY free "secrets" "the secrets, each with where it comes from";
     Audit "audit" "3" ANY free "audit" "the audit, as it is written";

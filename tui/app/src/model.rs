@@ -224,6 +224,9 @@ pub struct Model {
     pub screen: Screen,
     /// What lies over it.
     pub overlay: Option<Overlay>,
+    /// What the kill-switch's dialog covers, to come back when it closes with nothing sent. The field that is typed into
+    /// stays in `entry` meanwhile.
+    pub beneath: Option<Overlay>,
     /// The field that is typed into.
     pub entry: Option<Entry>,
     /// The message on the screen.
@@ -253,10 +256,12 @@ pub struct Known {
     pub alive_at: Timestamp,
     /// When the program began.
     pub started_at: Timestamp,
+    /// When the kill-switch was last told of.
+    pub kill_at: Option<Timestamp>,
+    /// The step of the last minute before level 4 for which the bell rang.
+    pub(crate) rung: Option<i64>,
     /// The terminal reports the mouse.
     pub mouse: bool,
-    /// The backends were asked again and have not answered yet.
-    pub reading_again: bool,
 }
 
 impl Model {
@@ -268,6 +273,7 @@ impl Model {
             size: Size::default(),
             screen: Screen::Overview,
             overlay: None,
+            beneath: None,
             entry: None,
             notice: None,
             secrets: SecretList::default(),
@@ -280,8 +286,9 @@ impl Model {
                 sources: Vec::new(),
                 alive_at: now,
                 started_at: now,
+                kill_at: None,
+                rung: None,
                 mouse: false,
-                reading_again: false,
             },
         }
     }

@@ -55,11 +55,11 @@ pub enum News {
         /// When it must be gone; never later than ten seconds from now, whatever is said here.
         until: Timestamp,
     },
-    /// The kill-switch and the engines as they are now.
+    /// The kill-switch and the engines as they are now. Comes at least every five seconds, else what is shown is old.
     Kill(Box<KillRow>),
     /// What was typed ahead of Ctrl-X is gone, and these codes were drawn.
     Armed(Codes),
-    /// What came of a code that was sent, or of a reason, a hold or a release where it failed.
+    /// What came of a code that was sent. A reason, a hold or a release that fails comes as `Refused` or `Failed`.
     Sent(Sent),
     /// Something was done.
     Told(Message),

@@ -4,21 +4,31 @@
 use crate::act::{perform, quit, unlocked};
 use crate::effect::Effect;
 use crate::entry::Line;
+use crate::hold;
 use crate::key::{Code, Key};
 use crate::keymap::{ACTIONS, Action, Row};
 use crate::model::{Model, Overlay, Screen};
+use crate::switch;
 
 /// Takes a press.
 pub(crate) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
+    if matches!(model.overlay, Some(Overlay::KillSwitch(_))) {
+        return switch::key(model, key);
+    }
     if key.code == Code::Esc {
         model.overlay = None;
         return Vec::new();
     }
+    // A dialog that can't be seen takes nothing.
+    if model.size.is_tiny() {
+        return Vec::new();
+    }
     match model.overlay.take() {
-        Some(Overlay::KillSwitch(dialog)) => {
-            model.overlay = (key.code != Code::Enter).then_some(Overlay::KillSwitch(dialog));
+        Some(question @ (Overlay::Hold { .. } | Overlay::Release { .. })) => {
+            model.overlay = Some(question);
+            return hold::key(model, key);
         }
-        Some(other @ (Overlay::Hold { .. } | Overlay::Release { .. })) => model.overlay = Some(other),
+        Some(Overlay::KillSwitch(_)) | None => {}
         Some(Overlay::Leave) => match key.code {
             Code::Enter | Code::Char('y' | 'q') => return quit(model),
             Code::Char('n') => {}
@@ -31,7 +41,6 @@ pub(crate) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
         },
         Some(Overlay::Help { filter, scroll }) => model.overlay = help_key(filter, scroll, key),
         Some(Overlay::Palette { filter, place }) => return palette_key(model, filter, place, key),
-        None => {}
     }
     Vec::new()
 }

@@ -133,10 +133,9 @@ impl Tail {
         self.find = find;
     }
 
-    /// Stops the tail where it is, or lets it go on. Says whether it is held now.
-    pub(crate) fn hold(&mut self) -> bool {
+    /// Stops the tail where it is, or lets it go on.
+    pub(crate) fn hold(&mut self) {
         self.held = if self.held.is_some() { None } else { Some(self.end()) };
-        self.held.is_some()
     }
 
     /// To the newest line, and stays there.
@@ -402,10 +401,12 @@ mod tests {
     #[test]
     fn held_lines_stay_and_nothing_is_lost() {
         let mut tail = tail(5);
-        assert!(tail.hold());
+        tail.hold();
+        assert!(tail.is_held());
         tail.take(vec![line("b", Severity::Info)], Timestamp::UNIX_EPOCH);
         assert_eq!((seen(&tail, 2), tail.newer()), (vec![3, 4], 1));
-        assert!(!tail.hold());
+        tail.hold();
+        assert!(!tail.is_held());
         assert_eq!(seen(&tail, 2), [4, 5]);
     }
 

@@ -4,18 +4,16 @@
 /// What has to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
+    /// Trading was stopped, and every engine says so.
+    Stop,
+    /// A stop that was held was released.
+    Release,
     /// A search in the tail found something.
     Find,
     /// A value stood on the screen.
     Reveal,
     /// The help was opened.
     Help,
-    /// The backends answered a second reading.
-    ReadAgain,
-    /// A backend was looked at.
-    SeeBackend,
-    /// The tail was stopped.
-    Pause,
     /// The program was left.
     Leave,
 }
@@ -38,10 +36,10 @@ impl Try {
     pub fn of_the_demo() -> Vec<Self> {
         let line = |deed, key: &str, text: &str| Self { deed, key: key.into(), text: text.into(), done: false };
         vec![
+            line(Deed::Stop, "^X", "stop: type the code, then ^X"),
+            line(Deed::Release, "H L", "hold, then let trading go on"),
             line(Deed::Find, "/", "find: type ibkr, then Enter"),
             line(Deed::Reveal, "v", "reveal a value for 10 s"),
-            line(Deed::SeeBackend, "6", "see how a backend lives"),
-            line(Deed::ReadAgain, "r", "read everything again"),
             line(Deed::Help, "?", "help: every key there is"),
             line(Deed::Leave, "q", "leave; the demo is gone"),
         ]

@@ -3,9 +3,11 @@
 
 use crate::act;
 use crate::effect::Effect;
+use crate::kill;
 use crate::list::SecretId;
 use crate::model::{Access, Model, Notice, Reveal, Weight};
 use crate::news::{Message, News};
+use crate::switch;
 use crate::tries::Deed;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_domain::audit::AuditLine;
@@ -15,26 +17,45 @@ use quarterdeck_domain::severity::Severity;
 const REVEAL: SignedDuration = SignedDuration::from_secs(10);
 /// A quiet message stays this long; one that tells of a refusal or a failure four times as long.
 const NOTICE: SignedDuration = SignedDuration::from_secs(8);
+/// A clock that goes back by less only trembles: time stands still for so long.
+const SET_BACK: SignedDuration = SignedDuration::from_secs(1);
 
 /// Takes one piece of news at a time, and gives what is to be done about it, in order.
 pub fn update(model: &mut Model, news: News, now: Timestamp) -> Vec<Effect> {
+    let mut effects = if model.now.duration_since(now) > SET_BACK { set_back(model, now) } else { Vec::new() };
     model.now = model.now.max(now);
-    let mut effects = expire(model);
+    effects.extend(expire(model));
     effects.extend(take(model, news));
     effects
 }
 
-/// When the screen wants to be told the time at the latest: at the next full second, or when a value has to go.
+/// When the screen wants to be told the time at the latest: at the next full second, or when a value has to go or the
+/// guard closes.
 pub fn wake_at(model: &Model) -> Timestamp {
     let second = model.now.as_second() + 1;
     let next = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+    let next = switch::ends_at(model).map_or(next, |end| end.min(next));
     match model.reveal {
         Reveal::Shown { until, .. } => until.min(next),
         _ => next,
     }
 }
 
-/// Ends what has an end: a revealed value, unlocked rights, a message.
+/// Somebody set the clock back: what ends at a time would last for hours, and the guard would take no character. So all of
+/// it ends now, and the new time is believed.
+fn set_back(model: &mut Model, now: Timestamp) -> Vec<Effect> {
+    model.now = now;
+    model.notice = None;
+    act::hide(model);
+    switch::shut(model, "the clock was set back");
+    let known = &mut model.known;
+    known.alive_at = known.alive_at.min(now);
+    known.started_at = known.started_at.min(now);
+    known.kill_at = known.kill_at.map(|at| at.min(now));
+    if matches!(model.setup.access, Access::Unlocked { .. }) { act::lock(model) } else { Vec::new() }
+}
+
+/// Ends what has an end: a revealed value, a message, an open guard, unlocked rights.
 fn expire(model: &mut Model) -> Vec<Effect> {
     if matches!(model.reveal, Reveal::Shown { until, .. } if until <= model.now) {
         model.reveal = Reveal::Masked;
@@ -42,10 +63,12 @@ fn expire(model: &mut Model) -> Vec<Effect> {
     if model.notice.as_ref().is_some_and(|notice| notice.until <= model.now) {
         model.notice = None;
     }
+    switch::expire(model);
+    let mut effects: Vec<Effect> = kill::last_minute(model).into_iter().collect();
     if matches!(model.setup.access, Access::Unlocked { until } if until <= model.now) {
-        return act::lock(model);
+        effects.extend(act::lock(model));
     }
-    Vec::new()
+    effects
 }
 
 fn take(model: &mut Model, news: News) -> Vec<Effect> {
@@ -70,16 +93,12 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
             model.secrets.take(rows);
             act::hide_unless_selected(model);
         }
-        News::Backends(rows) => {
-            model.backends.take(rows);
-            if std::mem::take(&mut model.known.reading_again) {
-                act::did(model, Deed::ReadAgain);
-            }
-        }
+        News::Backends(rows) => model.backends.take(rows),
         News::Journal(row) => model.known.journal = Some(row),
         News::Sources(rows) => model.known.sources = rows,
-        News::Kill(row) => model.kill = Some(row),
-        News::Armed(_) | News::Sent(_) => {}
+        News::Kill(row) => return kill::take(model, row),
+        News::Armed(codes) => switch::armed(model, codes),
+        News::Sent(sent) => switch::sent(model, sent),
         News::Lines(lines) => {
             let ring = act::bell_rings(model) && lines.iter().any(|line| is_new_and_critical(line, model.now));
             model.tail.take(lines, model.now);
@@ -111,10 +130,14 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
             act::hide(model);
             tell(model, Weight::Failed, message);
         }
-        News::Suspended => act::hide(model),
+        News::Suspended => {
+            act::hide(model);
+            switch::disarm(model);
+        }
         News::Resumed => return vec![Effect::Redraw],
         News::Hangup => {
             act::hide(model);
+            switch::disarm(model);
             return vec![Effect::Quit];
         }
     }

@@ -2,11 +2,12 @@
 
 mod common;
 
-use common::{backend, later, line, model, now, press, revealed, seat, secret, world};
+use common::{kill, later, line, model, now, press, revealed, seat, secret, world};
 use jiff::SignedDuration;
 use quarterdeck_app::{Bell, Deed, Effect, Message, Model, News, Setup, Weight, update, wake_at};
 use quarterdeck_domain::audit::Place;
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::SwitchState;
 use quarterdeck_domain::rotation::SecretState;
 use quarterdeck_domain::severity::Severity;
 
@@ -70,12 +71,27 @@ fn a_control_that_says_nothing_makes_the_screen_old() {
 }
 
 #[test]
-fn time_never_runs_backwards() {
+fn a_clock_that_trembles_never_runs_backwards() {
     let mut model = model();
     update(&mut model, News::Tick, later(100));
-    update(&mut model, News::Tick, later(50));
+    update(&mut model, News::Tick, later(99));
     assert_eq!(model.now, later(100));
     assert_eq!(wake_at(&model), later(101));
+}
+
+#[test]
+fn a_clock_that_is_set_back_is_believed_and_what_should_end_at_a_time_ends_now() {
+    let mut model = world(Environment::Production, Some(quarterdeck_domain::person::Role::Devops), false);
+    press(&mut model, "u Enter v");
+    update(&mut model, revealed("a"), now());
+    update(&mut model, News::Told(Message::plain("done")), now());
+    assert_eq!(update(&mut model, News::Tick, later(-3_600)), [Effect::LookOnly]);
+    assert_eq!(model.now, later(-3_600));
+    assert_eq!(wake_at(&model), later(-3_599));
+    assert_eq!(model.reveal, quarterdeck_app::Reveal::Masked);
+    assert_eq!((model.silent_for(), model.kill_silent_for()), (None, None));
+    update(&mut model, News::Tick, later(-3_580));
+    assert!(model.silent_for().is_some() && model.notice.is_none());
 }
 
 #[test]
@@ -130,16 +146,24 @@ fn a_line_to_try_is_ticked_by_the_thing_itself_and_not_by_its_key() {
     };
     let mut model = world(Environment::Demo, None, false);
     press(&mut model, "/ z z z Enter Esc");
-    press(&mut model, "v r q Esc 1");
+    press(&mut model, "v q Esc 1 ^X Esc H L");
     assert_eq!(done(&model), [], "nothing was found, shown, read or left yet");
     press(&mut model, "/ b o b Enter");
     assert_eq!(done(&model), [Deed::Find]);
     press(&mut model, "1 v");
     update(&mut model, revealed("a"), now());
-    update(&mut model, News::Backends(vec![backend("env")]), now());
-    press(&mut model, "6 ? Esc");
-    let all = [Deed::Find, Deed::Reveal, Deed::SeeBackend, Deed::ReadAgain, Deed::Help];
-    assert_eq!(done(&model), all);
+    press(&mut model, "? Esc");
+    assert_eq!(done(&model), [Deed::Find, Deed::Reveal, Deed::Help]);
+    let told = |model: &mut Model, state| _ = update(model, News::Kill(Box::new(kill(state))), now());
+    let mut late = kill(SwitchState::GracefulStop);
+    late.engines[1].standing = quarterdeck_domain::kill::EngineStanding::Late;
+    update(&mut model, News::Kill(Box::new(late)), now());
+    assert!(!done(&model).contains(&Deed::Stop), "an engine has not said BLOCKED");
+    told(&mut model, SwitchState::GracefulStop);
+    told(&mut model, SwitchState::Held);
+    assert_eq!(done(&model), [Deed::Stop, Deed::Find, Deed::Reveal, Deed::Help]);
+    told(&mut model, SwitchState::Normal);
+    assert_eq!(done(&model), [Deed::Stop, Deed::Release, Deed::Find, Deed::Reveal, Deed::Help]);
     press(&mut model, "1 q Enter");
     assert!(model.setup.tries.iter().all(|line| line.done));
 }

@@ -131,12 +131,21 @@ fn keys_do_what_the_table_says() {
         ("^Z", "suspend", "Overview a"),
         ("^L", "redraw", "Overview a"),
         // The kill-switch's key, everywhere; plain x nowhere.
-        ("^X", "", "Overview kill-switch a"),
-        ("^X ^X", "", "Overview kill-switch a"),
-        ("^X Esc", "", "Overview a"),
-        ("? ^X", "", "Overview kill-switch a"),
-        ("/ ^X", "", "Audit kill-switch 4"),
-        (": ^X", "", "Overview kill-switch a"),
+        ("^X", "arm", "Overview kill-switch a"),
+        ("^X ^X", "arm", "Overview kill-switch a"),
+        ("^X Esc", "arm", "Overview a"),
+        ("^X Esc ^X", "arm, arm", "Overview kill-switch a"),
+        ("? ^X", "arm", "Overview kill-switch a"),
+        ("? ^X Esc", "arm", "Overview help a"),
+        ("/ b ^X", "arm", "Audit kill-switch [b] 3"),
+        ("/ b ^X v q Esc o", "arm", "Audit [bo] 3"),
+        (": ^X", "arm", "Overview kill-switch a"),
+        (": k i l l Enter", "arm", "Overview kill-switch a"),
+        ("q ^X Esc", "arm", "Overview leave? a"),
+        ("^X ^C", "arm, quit", "Overview a"),
+        ("^X ^Z", "arm, suspend", "Overview a"),
+        ("H", "", "Overview a"),
+        ("L", "", "Overview a"),
         ("x X", "", "Overview a"),
         ("3 x X", "", "Audit 4"),
         // Acts.
@@ -181,12 +190,27 @@ fn a_paste_is_never_keystrokes() {
 }
 
 #[test]
-fn below_forty_by_ten_only_leaving_works() {
-    for (keys, effects) in [("v", ""), ("^X", ""), ("u Enter", ""), ("r", ""), ("^C", "quit"), ("^Z", "suspend")] {
+fn below_forty_by_ten_only_leaving_works_and_the_kill_switch() {
+    for (keys, effects) in [("v", ""), ("u Enter", ""), ("r", ""), ("H", ""), ("^C", "quit"), ("^Z", "suspend")] {
         let mut model = model();
         update(&mut model, News::Resize { columns: 39, rows: 24 }, now());
         assert_eq!(asked(&press(&mut model, keys)), effects, "{keys}");
         assert!(model.overlay.is_none(), "{keys}");
+    }
+    let mut model = model();
+    update(&mut model, News::Resize { columns: 1, rows: 1 }, now());
+    assert_eq!(asked(&press(&mut model, "^X")), "arm");
+}
+
+#[test]
+fn a_dialog_that_is_too_small_to_be_seen_takes_nothing_but_esc() {
+    for keys in ["q", "?", ":", "/"] {
+        let mut model = model();
+        press(&mut model, keys);
+        update(&mut model, News::Resize { columns: 39, rows: 24 }, now());
+        assert_eq!(asked(&press(&mut model, "y Enter")), "", "{keys}");
+        press(&mut model, "Esc");
+        assert!(model.overlay.is_none() && model.entry.is_none(), "{keys}");
     }
 }
 

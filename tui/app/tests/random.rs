@@ -2,11 +2,12 @@
 
 mod common;
 
-use common::{backend, later, line, revealed, secret, world};
+use common::{backend, codes, kill, later, line, revealed, secret, world};
 use proptest::prelude::*;
-use quarterdeck_app::{Access, Code, Effect, Key, Message, News, Reveal, update};
+use quarterdeck_app::{Access, Code, Effect, Key, Message, News, Reveal, Sent, update};
 use quarterdeck_domain::audit::Place;
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::SwitchState;
 use quarterdeck_domain::overview::JournalRow;
 use quarterdeck_domain::person::Role;
 use quarterdeck_domain::severity::Severity;
@@ -36,8 +37,23 @@ fn key() -> impl Strategy<Value = Key> {
         1 => any::<char>().prop_map(Code::Char),
     ];
     let modifiers = (proptest::bool::weighted(0.15), proptest::bool::weighted(0.05), proptest::bool::weighted(0.1));
-    (code, modifiers).prop_map(|(code, (ctrl, alt, shift))| Key { code, ctrl, alt, shift })
+    prop_oneof![
+        9 => (code, modifiers).prop_map(|(code, (ctrl, alt, shift))| Key { code, ctrl, alt, shift }),
+        1 => proptest::sample::select(vec![Key::ctrl('x'), Key::char('H'), Key::char('L')]),
+    ]
 }
+
+const STATES: [SwitchState; 9] = [
+    SwitchState::Normal,
+    SwitchState::GracefulStop,
+    SwitchState::Held,
+    SwitchState::EmergencyHalt,
+    SwitchState::HaltedFlat,
+    SwitchState::HaltedResidual,
+    SwitchState::RecoveryPending,
+    SwitchState::RecoveryStaged,
+    SwitchState::Unknown,
+];
 
 fn name() -> impl Strategy<Value = String> {
     "[a-d]"
@@ -63,6 +79,9 @@ fn news() -> impl Strategy<Value = News> {
         2 => name().prop_map(|name| revealed(&name)),
         1 => Just(News::Told(Message::plain("told"))),
         1 => Just(News::Failed(Message::plain("failed"))),
+        2 => proptest::sample::select(&STATES[..]).prop_map(|state| News::Kill(Box::new(kill(state)))),
+        1 => any::<u8>().prop_map(|seed| News::Armed(codes(Environment::Production, seed))),
+        1 => any::<bool>().prop_map(|again| News::Sent(Sent::Out { undurable: None, unjournalled: None, again })),
         1 => Just(News::Suspended),
         1 => Just(News::Resumed),
         1 => Just(News::Hangup),

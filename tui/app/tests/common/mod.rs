@@ -5,6 +5,10 @@ use jiff::{SignedDuration, Timestamp};
 use quarterdeck_app::{Effect, Key, Model, News, Seat, Setup, Value, update};
 use quarterdeck_domain::audit::{AuditLine, Fields, Place};
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::{
+    Codes, Deadline, EngineRow, EngineStanding, Initiator, KillRow, MarketRow, Moment, Order, PathState, Record,
+    Stopper, SwitchState, Timings,
+};
 use quarterdeck_domain::overview::{BackendRow, Condition, SecretRow};
 use quarterdeck_domain::person::{Person, Role, Who};
 use quarterdeck_domain::rotation::{Age, SecretState};
@@ -23,7 +27,7 @@ pub(crate) fn seat(environment: Environment, role: Option<Role>) -> Seat {
     Seat { environment, who, host: "bastion-1".into(), desk: None }
 }
 
-/// A screen of 80x24 with three secrets, two backends and five lines; nothing is locked.
+/// A screen of 80x24 with three secrets, two backends, five lines and two engines that trade; nothing is locked.
 pub(crate) fn model() -> Model {
     world(Environment::Qa, Some(Role::Devops), false)
 }
@@ -41,6 +45,7 @@ pub(crate) fn world(environment: Environment, role: Option<Role>, readonly: bool
             line("bob", Severity::Info),
             line("dan", Severity::Info),
         ]),
+        News::Kill(Box::new(kill(SwitchState::Normal))),
     ];
     news.into_iter().for_each(|news| _ = update(&mut model, news, now()));
     model
@@ -103,4 +108,71 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
 pub(crate) fn revealed(name: &str) -> News {
     let value = Value::new("CANARY-7731".into());
     News::Revealed { name: name.into(), layer: "fernet".into(), value, until: Timestamp::MAX }
+}
+
+/// The kill-switch in a state, by bob on another host; level 3 has its five minutes from [`now`] on. Engines do as told.
+pub(crate) fn kill(state: SwitchState) -> KillRow {
+    let (order, engines) = match state {
+        SwitchState::Normal => (Order::Trade, EngineStanding::Trading),
+        SwitchState::GracefulStop => (Order::Stop, EngineStanding::Blocked),
+        SwitchState::Held => (Order::Hold, EngineStanding::Blocked),
+        SwitchState::HaltedFlat => (Order::Halt, EngineStanding::Flat),
+        _ => (Order::Halt, EngineStanding::Residual),
+    };
+    let deadline = (order == Order::Stop).then(|| later(300));
+    KillRow {
+        state,
+        record: (state != SwitchState::Unknown).then(|| record(order)),
+        doubt: (state == SwitchState::Unknown).then(|| "there is no latch".into()),
+        deadline_at: deadline,
+        reason: None,
+        engines: vec![engine("alpha-us", engines), engine("beta-us", engines)],
+        paths: Vec::new(),
+        timings: Timings::default(),
+        unjournalled: None,
+        watchers: Vec::new(),
+        bypasses: Vec::new(),
+        market: MarketRow::NotConfigured,
+        can_stop: vec![Stopper { name: "bob".into(), place: "bastion-2".into(), here: true }],
+        may_not_stop: None,
+        can_hold: vec!["bob".into(), "dan".into()],
+        may_not_hold: None,
+        latch_place: "/latch".into(),
+    }
+}
+
+fn record(order: Order) -> Record {
+    let moment = Moment { utc: now(), boot_ns: 0, boot_id: "boot".into() };
+    let by = Initiator {
+        kind: if order == Order::Trade { "init" } else { "person" }.into(),
+        person: "bob".into(),
+        role: Some(Role::Trader),
+        session: "sess-2".into(),
+        uid: 1001,
+        host: "bastion-2".into(),
+        program: "cockpit".into(),
+        bound: false,
+    };
+    let deadline = (order == Order::Stop).then(|| Deadline::after(&moment, Deadline::WINDOW));
+    Record { order, level: order.level(), deadline, ..Record::first(Environment::Qa, &moment, by) }
+}
+
+pub(crate) fn engine(name: &str, standing: EngineStanding) -> EngineRow {
+    EngineRow {
+        name: name.into(),
+        account: "****4789".into(),
+        standing,
+        why: Vec::new(),
+        beat: None,
+        heard_at: None,
+        stale: false,
+        blocked_after: None,
+        link: PathState::Ready,
+    }
+}
+
+/// Two codes, drawn from a seed.
+pub(crate) fn codes(environment: Environment, seed: u8) -> Codes {
+    let random: Vec<u8> = (0u8..64).map(|place| place.wrapping_mul(37).wrapping_add(seed)).collect();
+    Codes::draw(environment, &random).expect("64 bytes are plenty")
 }
