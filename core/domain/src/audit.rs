@@ -29,7 +29,7 @@ pub struct Fields<'a> {
     pub outcome: &'a str,
 }
 
-/// A line of the tail: about a hundred bytes, its four texts in one allocation.
+/// A line of the tail: about a hundred bytes, its texts in one allocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLine {
     /// Short name of the source it came from.
@@ -40,22 +40,31 @@ pub struct AuditLine {
     pub severity: Severity,
     /// Where the whole line is.
     pub place: Place,
+    /// It tells of an order that was sent, or that somebody tried to send.
+    sends_order: bool,
     text: Box<str>,
-    ends: [u16; 3],
+    ends: [u16; 5],
 }
 
 impl AuditLine {
     /// Packs a line. Texts are cut to what a screen can show (2,000 characters each).
     pub fn new(source: Arc<str>, at: Option<Timestamp>, severity: Severity, place: Place, fields: &Fields<'_>) -> Self {
         let mut text = String::new();
-        let mut ends = [0u16; 3];
-        for (index, part) in [fields.actor, fields.kind, fields.resource, fields.outcome].into_iter().enumerate() {
+        let mut ends = [0u16; 5];
+        for (index, part) in [fields.actor, fields.kind, fields.resource, fields.outcome, ""].into_iter().enumerate() {
             text.extend(part.chars().take(2_000));
-            if let Some(end) = ends.get_mut(index) {
-                *end = u16::try_from(text.len()).unwrap_or(u16::MAX);
-            }
+            ends[index] = u16::try_from(text.len()).unwrap_or(u16::MAX);
         }
-        Self { source, at, severity, place, text: text.into(), ends }
+        Self { source, at, severity, place, sends_order: false, text: text.into(), ends }
+    }
+
+    /// The same line, which tells of an order that was sent: in which environment and under which id, where it says so.
+    pub fn sending_order(mut self, environment: &str, id: &str) -> Self {
+        let mut text = String::from(self.text.get(..usize::from(self.ends[3])).unwrap_or_default());
+        text.extend(environment.chars().take(2_000));
+        self.ends[4] = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        text.extend(id.chars().take(2_000));
+        Self { sends_order: true, text: text.into(), ..self }
     }
 
     fn part(&self, index: usize) -> &str {
@@ -83,6 +92,21 @@ impl AuditLine {
     pub fn outcome(&self) -> &str {
         self.part(3)
     }
+
+    /// True when it tells of an order that was sent, or that somebody tried to send.
+    pub fn sends_order(&self) -> bool {
+        self.sends_order
+    }
+
+    /// The environment that an order's line names; empty where it names none.
+    pub fn order_environment(&self) -> &str {
+        self.part(4)
+    }
+
+    /// The id that an order's line gives beside what it was on; empty where it gives none.
+    pub fn order_id(&self) -> &str {
+        self.part(5)
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +120,14 @@ mod tests {
         assert_eq!(
             (line.actor(), line.kind(), line.resource(), line.outcome()),
             ("alice", "SECRET_READ", "prod/é", "ok 38 ms")
+        );
+        assert_eq!((line.sends_order(), line.order_environment(), line.order_id()), (false, "", ""));
+        let line = line.sending_order("qa", "ord-é");
+        assert_eq!((line.outcome(), line.order_environment(), line.order_id()), ("ok 38 ms", "qa", "ord-é"));
+        let line = line.sending_order("", "x");
+        assert_eq!(
+            (line.sends_order(), line.outcome(), line.order_environment(), line.order_id()),
+            (true, "ok 38 ms", "", "x")
         );
     }
 

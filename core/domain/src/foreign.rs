@@ -34,7 +34,43 @@ pub fn read(source: Arc<str>, place: Place, raw: &[u8]) -> AuditLine {
         resource: &clean(&told.resource, LONG),
         outcome: &clean(&outcome, LONG),
     };
-    AuditLine::new(source, told.at, severity, place, &fields)
+    let line = AuditLine::new(source, told.at, severity, place, &fields);
+    if !sends_order(&told.kind, &told.verb) {
+        return line;
+    }
+    line.sending_order(&clean(&told.environment, SHORT), &clean(&told.id, SHORT))
+}
+
+/// True for an event by which an order leaves for the market, or was meant to: what became of one afterwards is none.
+fn sends_order(kind: &str, verb: &str) -> bool {
+    const SENDS: [&str; 16] = [
+        "SUBMIT",
+        "SUBMITTED",
+        "SUBMISSION",
+        "PLACE",
+        "PLACED",
+        "PLACEMENT",
+        "NEW",
+        "SEND",
+        "SENT",
+        "CREATE",
+        "CREATED",
+        "ROUTE",
+        "ROUTED",
+        "REPLACE",
+        "MODIFY",
+        "AMEND",
+    ];
+    const NEVER: [&str; 4] = ["CANCEL", "CANCELED", "CANCELLED", "CANCELLATION"];
+    let words = |text: &str, wanted: &[&str]| {
+        text.split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(word)))
+    };
+    if !words(kind, &["ORDER", "ORDERS"]) || words(kind, &NEVER) {
+        return false;
+    }
+    // A type that says no more than 'order' leaves it to the verb.
+    words(kind, &SENDS) || (matches!(kind, "ORDER" | "ORDERS" | "ORDER_EVENT") && words(verb, &SENDS))
 }
 
 /// A line that ended before its newline came, as when its file was cut.
@@ -66,6 +102,8 @@ struct Told<'a> {
     code: Option<Cow<'a, str>>,
     duration_ms: Option<u64>,
     verb: Cow<'a, str>,
+    environment: Cow<'a, str>,
+    id: Cow<'a, str>,
 }
 
 /// Every top-level field that one of the schemas has, unparsed: the same name means another thing in another schema.
@@ -96,6 +134,10 @@ struct Shape<'a> {
     #[serde(borrow)]
     process_id: Option<&'a RawValue>,
     #[serde(borrow)]
+    environment: Option<&'a RawValue>,
+    #[serde(borrow)]
+    context: Option<&'a RawValue>,
+    #[serde(borrow)]
     time: Option<&'a RawValue>,
     #[serde(borrow, rename = "@timestamp")]
     at_timestamp: Option<&'a RawValue>,
@@ -115,6 +157,14 @@ struct ActionShape<'a> {
     verb: Option<&'a RawValue>,
     #[serde(borrow)]
     resource: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resource_id: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ContextShape<'a> {
+    #[serde(borrow)]
+    environment: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -139,6 +189,10 @@ struct DetailsShape<'a> {
     path: Option<&'a RawValue>,
     #[serde(borrow)]
     user: Option<&'a RawValue>,
+    #[serde(borrow)]
+    client_order_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    order_id: Option<&'a RawValue>,
 }
 
 impl<'a> Shape<'a> {
@@ -170,7 +224,9 @@ impl<'a> Shape<'a> {
             result: result.status.and_then(|raw| status(&scalar(raw))),
             code: result.error_code.map(scalar),
             duration_ms: result.duration_ms.and_then(|raw| raw.get().parse().ok()),
-            verb: action.and_then(|action| action.verb).map_or("".into(), scalar),
+            verb: action.as_ref().and_then(|action| action.verb).map_or("".into(), scalar),
+            environment: self.environment(),
+            id: action.and_then(|action| action.resource_id).map_or("".into(), scalar),
         })
     }
 
@@ -178,18 +234,23 @@ impl<'a> Shape<'a> {
     fn trail(&self) -> Option<Told<'a>> {
         let actor = self.actor.map_or(NOTHING.into(), scalar);
         let verb = scalar(self.action?);
+        let resource = self.resource.map_or("".into(), scalar);
+        // The trail is of secrets, unless what was acted on says otherwise.
+        let what = if resource.starts_with("order://") { "ORDER" } else { "SECRET" };
         Some(Told {
             at: None,
             actor: match actor.split_once(':') {
                 Some((_, name)) if !name.is_empty() => Cow::Owned(name.to_owned()),
                 _ => actor,
             },
-            kind: capitals(Cow::Owned(format!("SECRET_{verb}"))),
-            resource: self.resource.map_or("".into(), |raw| without_scheme(scalar(raw))),
+            kind: capitals(Cow::Owned(format!("{what}_{verb}"))),
+            resource: without_scheme(resource),
             result: status(&scalar(self.result?)),
             code: self.failure_reason.map(scalar),
             duration_ms: self.duration_ms.and_then(|raw| raw.get().parse().ok()),
             verb,
+            environment: self.environment(),
+            id: "".into(),
         })
     }
 
@@ -216,7 +277,15 @@ impl<'a> Shape<'a> {
             code: self.error.map(scalar),
             duration_ms: self.duration_ms.and_then(|raw| raw.get().parse().ok()),
             verb: "".into(),
+            environment: self.environment(),
+            id: of(|details| details.client_order_id.or(details.order_id)).unwrap_or_default(),
         })
+    }
+
+    /// In the line itself or in its context, as the schema has it.
+    fn environment(&self) -> Cow<'a, str> {
+        let context = || self.context.and_then(parse).and_then(|context: ContextShape<'a>| context.environment);
+        self.environment.or_else(context).map_or("".into(), scalar)
     }
 
     fn at(&self) -> Option<Timestamp> {
@@ -241,6 +310,8 @@ impl<'a> Told<'a> {
             code: None,
             duration_ms: None,
             verb: "".into(),
+            environment: "".into(),
+            id: "".into(),
         }
     }
 

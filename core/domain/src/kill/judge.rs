@@ -17,6 +17,8 @@ pub const LATE: SignedDuration = SignedDuration::from_secs(1);
 pub const HEARD: SignedDuration = SignedDuration::from_secs(5);
 /// What the venue said longer ago proves nothing.
 pub const SYNCED: SignedDuration = SignedDuration::from_secs(5);
+/// The two clocks of a beat are not read in one instant: an order so shortly after BLOCKED is not held against anybody.
+const SLACK: SignedDuration = SignedDuration::from_millis(10);
 /// A time may be so far ahead of the one it is compared with, and no farther: clocks are told in milliseconds.
 const AHEAD: SignedDuration = SignedDuration::from_secs(1);
 
@@ -300,12 +302,7 @@ impl Case<'_> {
             Some(deadline) => (deadline.utc, deadline.boot_ns, &deadline.boot_id),
             None => (record.since, record.since_boot_ns, &record.boot_id),
         };
-        if *boot_id == self.beat.boot_id { self.wall(boot_ns) } else { utc }
-    }
-
-    /// The engine's wall clock, as it stands now, at a reading of its boot clock.
-    fn wall(&self, boot_ns: u64) -> Timestamp {
-        Moment { utc: self.beat.at, boot_ns: self.beat.boot_ns, boot_id: String::new() }.utc_of(boot_ns)
+        if *boot_id == self.beat.boot_id { wall(self.beat, boot_ns) } else { utc }
     }
 
     /// An order that it sent after it had said BLOCKED.
@@ -314,37 +311,19 @@ impl Case<'_> {
         if !self.is_of(record) || self.beat.step < Step::Blocked {
             return None;
         }
-        let blocked = self.blocked_at(record);
+        let a_second = record.since.saturating_add(LATE).unwrap_or(record.since);
+        let blocked = blocked_at(self.beat, record).unwrap_or(a_second);
         let own = self.beat.last_order.filter(|order| *order > blocked && !self.may_be_closing(*order, record));
         let seen = self.heard.last_order_seen.filter(|order| *order > blocked);
         let order = own.max(seen)?;
         Some(format!("says blocked, sent an order at {}", clock(order)))
     }
 
-    /// When it was blocked.
-    fn blocked_at(&self, record: &Record) -> Timestamp {
-        match self.beat.steps.blocked_ns {
-            Some(blocked_ns) => self.latest(blocked_ns, record),
-            None => record.since.saturating_add(LATE).unwrap_or(record.since),
-        }
-    }
-
-    /// A reading of the engine's boot clock, on the wall clock as it stood at the order and as it stands now: the later
-    /// of the two, so that no order from before it looks like one from after it because the wall clock was stepped.
-    fn latest(&self, boot_ns: u64, record: &Record) -> Timestamp {
-        let then = if record.boot_id == self.beat.boot_id {
-            Moment { utc: record.since, boot_ns: record.since_boot_ns, boot_id: String::new() }.utc_of(boot_ns)
-        } else {
-            record.since
-        };
-        then.max(self.wall(boot_ns))
-    }
-
     /// Its own count of orders holds those that close positions too, until it says FLAT. When it began to close can't be
     /// told from the record: it may have passed the deadline by itself long before anybody wrote a halt.
     fn may_be_closing(&self, order: Timestamp, record: &Record) -> bool {
         let flat_since = (self.beat.step == Step::Flat).then_some(self.beat.steps.flat_ns).flatten();
-        self.level(record) >= 4 && flat_since.is_none_or(|flat_ns| order <= self.latest(flat_ns, record))
+        self.level(record) >= 4 && flat_since.is_none_or(|flat_ns| order <= latest(self.beat, flat_ns, record))
     }
 
     fn blocked_after(&self) -> Option<SignedDuration> {
@@ -357,6 +336,28 @@ impl Case<'_> {
     fn trouble(&self) -> Option<String> {
         (!self.beat.trouble.trim().is_empty()).then(|| clean(&self.beat.trouble))
     }
+}
+
+/// Until when an order of this engine may be from before it was blocked, where it says when that was.
+pub(super) fn blocked_at(beat: &Beat, record: &Record) -> Option<Timestamp> {
+    beat.steps.blocked_ns.map(|blocked_ns| latest(beat, blocked_ns, record))
+}
+
+/// A reading of the engine's boot clock, on the wall clock as it stood at the order and as it stands now: the later of
+/// the two and a little more, so that no order from before it looks like one from after it because the wall clock was stepped.
+fn latest(beat: &Beat, boot_ns: u64, record: &Record) -> Timestamp {
+    let then = if record.boot_id == beat.boot_id {
+        Moment { utc: record.since, boot_ns: record.since_boot_ns, boot_id: String::new() }.utc_of(boot_ns)
+    } else {
+        record.since
+    };
+    let later = then.max(wall(beat, boot_ns));
+    later.saturating_add(SLACK).unwrap_or(later)
+}
+
+/// The engine's wall clock, as it stands now, at a reading of its boot clock.
+fn wall(beat: &Beat, boot_ns: u64) -> Timestamp {
+    Moment { utc: beat.at, boot_ns: beat.boot_ns, boot_id: String::new() }.utc_of(boot_ns)
 }
 
 fn link_words(link: &PathState) -> String {

@@ -278,7 +278,7 @@ fn an_order_after_blocked_makes_a_liar() {
         blocked(900),
         Order::Stop,
         900,
-        |beat| beat.last_order = Some(wall(13)),
+        |beat| beat.last_order = Some(wall(40)),
         Defying,
         &["says blocked, sent an order at 14:00:00Z"],
     );
