@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{later, now, press, world};
-use quarterdeck_app::{ACTIONS, Access, Effect, Model, News, Overlay, Weight, update};
+use common::{arm, codes, kill, later, now, press, type_slowly, world};
+use quarterdeck_app::{ACTIONS, Access, Effect, Key, Model, News, Overlay, Weight, update};
 use quarterdeck_domain::decide::{Decision, Situation, decide};
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::{Level, SwitchState};
 use quarterdeck_domain::person::Role;
 use quarterdeck_domain::request::{Purpose, Request, Target};
 use std::collections::BTreeMap;
@@ -17,7 +18,17 @@ fn roles() -> impl Iterator<Item = Option<Role>> {
     Role::ALL.into_iter().map(Some).chain([None])
 }
 
-/// Every action by each of its keys, from every screen; what it asked for.
+const STATES: [SwitchState; 4] =
+    [SwitchState::Normal, SwitchState::GracefulStop, SwitchState::Held, SwitchState::HaltedFlat];
+
+/// A world in which the kill-switch stands like this.
+fn standing(environment: Environment, role: Option<Role>, readonly: bool, state: SwitchState) -> Model {
+    let mut model = world(environment, role, readonly);
+    update(&mut model, News::Kill(Box::new(kill(state))), now());
+    model
+}
+
+/// Every action by each of its keys, from every screen, with what its question would take; what it asked for.
 fn every_action(mut fresh: impl FnMut() -> Model) -> Vec<(&'static str, Vec<Effect>, Model)> {
     let mut found = Vec::new();
     for row in ACTIONS {
@@ -26,7 +37,8 @@ fn every_action(mut fresh: impl FnMut() -> Model) -> Vec<(&'static str, Vec<Effe
         {
             let mut model = fresh();
             press(&mut model, screen);
-            let effects = press(&mut model, key);
+            let mut effects = press(&mut model, key);
+            effects.extend(press(&mut model, "w h y Enter n o t e Enter"));
             found.push((row.name, effects, model));
         }
     }
@@ -36,10 +48,55 @@ fn every_action(mut fresh: impl FnMut() -> Model) -> Vec<(&'static str, Vec<Effe
 #[test]
 fn under_readonly_no_action_asks_for_anything_guarded_whatever_the_role() {
     for (role, environment) in roles().flat_map(|role| ENVIRONMENTS.map(|environment| (role, environment))) {
-        for (name, effects, model) in every_action(|| world(environment, role, true)) {
+        for (name, effects, model) in
+            STATES.into_iter().flat_map(|s| every_action(|| standing(environment, role, true, s)))
+        {
             assert!(effects.iter().all(|effect| !effect.is_guarded()), "{role:?} {environment} {name}: {effects:?}");
             assert!(!effects.iter().any(|effect| matches!(effect, Effect::Unlocked { .. })), "{name} unlocked");
+            assert!(!effects.iter().any(|effect| matches!(effect, Effect::Fire(_))), "{name} fired");
+            let arms = effects.contains(&Effect::Arm);
+            assert_eq!(arms, name == "kill-switch", "{role:?} {environment} {name}: {effects:?}");
             assert_eq!(model.setup.access, Access::ReadOnly, "{name}");
+        }
+    }
+}
+
+#[test]
+fn with_a_free_hand_each_state_has_its_guarded_actions_and_no_other() {
+    let table = [
+        (SwitchState::Normal, vec!["reveal"]),
+        (SwitchState::GracefulStop, vec!["hold", "reveal"]),
+        (SwitchState::Held, vec!["release", "reveal"]),
+        (SwitchState::HaltedFlat, vec!["release", "reveal"]),
+    ];
+    for (state, want) in table {
+        let found = every_action(|| standing(Environment::Qa, Some(Role::Trader), false, state));
+        let guarded = found.iter().filter(|(_, effects, _)| effects.iter().any(Effect::is_guarded));
+        let names: std::collections::BTreeSet<&str> = guarded.map(|(name, ..)| *name).collect();
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), want, "{state:?}");
+    }
+}
+
+/// Look only and `--readonly` are no hindrance to a stop; the role is, and by the same pure function that control asks.
+#[test]
+fn for_every_role_a_stop_is_asked_whatever_the_session_may_and_answered_by_the_role() {
+    for (role, environment) in roles().flat_map(|role| ENVIRONMENTS.map(|environment| (role, environment))) {
+        for (readonly, level) in [(false, Level::Stop), (true, Level::Halt)] {
+            let mut model = world(environment, role, readonly);
+            let codes = codes(environment, 1);
+            arm(&mut model, &codes, 0);
+            type_slowly(&mut model, codes.of(level), 400);
+            assert_eq!(update(&mut model, News::Key(Key::ctrl('x')), later(2)), [Effect::Fire(level)]);
+            let (who, classes) = (&model.setup.seat.who, BTreeMap::new());
+            let look_only = Some("this session looks only");
+            let situation = Situation { who, environment: Some(environment), look_only, classes: &classes };
+            let without = matches!(environment, Environment::Qa | Environment::Demo);
+            let may = role.map_or(without, |role| role == Role::Trader);
+            let permitted = decide(&situation, &Request::Fire(level)) == Decision::Permit;
+            assert_eq!(permitted, may, "{role:?} in {environment}");
+            for riskier in [Request::Hold, Request::Release] {
+                assert!(decide(&situation, &riskier) != Decision::Permit, "{role:?} in {environment}: {riskier:?}");
+            }
         }
     }
 }
@@ -59,9 +116,19 @@ fn a_guarded_key_in_a_session_that_is_look_only_says_why_and_what_to_do() {
 
 #[test]
 fn the_palette_is_no_way_round() {
-    let mut model = world(Environment::Production, Some(Role::Devops), false);
-    assert!(press(&mut model, ": r e v e a l Enter").is_empty());
-    assert_eq!(model.notice.expect("it answers").weight, Weight::Refused);
+    for (keys, state) in [
+        (": r e v e a l Enter", SwitchState::Normal),
+        (": h o l d Enter w h y Enter", SwitchState::GracefulStop),
+        (": r e l e a s e Enter w h y Enter", SwitchState::Held),
+    ] {
+        let mut model = standing(Environment::Production, Some(Role::Devops), false, state);
+        let opened = press(&mut model, keys.split(" w ").next().unwrap_or_default());
+        assert!(opened.is_empty(), "{keys}");
+        assert_eq!(model.notice.as_ref().map(|it| it.weight), Some(Weight::Refused), "{keys}");
+        assert!(press(&mut model, "w h y Enter").iter().all(|effect| !effect.is_guarded()), "{keys}");
+        let mut free = standing(Environment::Qa, Some(Role::Trader), false, state);
+        assert!(press(&mut free, keys).iter().any(Effect::is_guarded), "{keys}");
+    }
 }
 
 /// The screen asks; control decides by the same pure function and records the answer, the refusal too.

@@ -176,3 +176,24 @@ pub(crate) fn codes(environment: Environment, seed: u8) -> Codes {
     let random: Vec<u8> = (0u8..64).map(|place| place.wrapping_mul(37).wrapping_add(seed)).collect();
     Codes::draw(environment, &random).expect("64 bytes are plenty")
 }
+
+/// Milliseconds after [`now`].
+pub(crate) fn at(ms: i64) -> Timestamp {
+    now() + SignedDuration::from_millis(ms)
+}
+
+/// Ctrl-X at this time, and the codes that are asked for.
+pub(crate) fn arm(model: &mut Model, codes: &Codes, ms: i64) {
+    assert_eq!(update(model, News::Key(Key::ctrl('x')), at(ms)), [Effect::Arm]);
+    assert!(update(model, News::Armed(codes.clone()), at(ms)).is_empty());
+}
+
+/// Types a text, a key each 100 ms from this time on; gives the time after it.
+pub(crate) fn type_slowly(model: &mut Model, text: &str, from_ms: i64) -> i64 {
+    let mut ms = from_ms;
+    for c in text.chars() {
+        assert!(update(model, News::Key(Key::char(c)), at(ms)).is_empty(), "{c} asked for something");
+        ms += 100;
+    }
+    ms
+}
