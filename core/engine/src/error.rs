@@ -34,9 +34,14 @@ pub enum ClientError {
     /// The threads could not be started.
     #[error("starting the kill-switch's threads: {0}. Nothing may be traded; start the engine again")]
     Thread(#[source] io::Error),
-    /// There is nothing to close now: the duty is over, or was never level 4.
-    #[error("nothing is to be closed for this duty any more. Ask the client for its present one")]
+    /// There is nothing to close now: the duty is over, was never level 4, or an order is still on its way.
+    #[error(
+        "nothing may be closed for this duty now: it is over, or an order is still being sent. Ask for the duty of the moment"
+    )]
     NotNow,
+    /// It can't be a part of a client order id.
+    #[error("'{0}' can't be an instrument's name here: use 1 to 64 bytes without control characters")]
+    Instrument(String),
     /// The closing could not be made durable, so it must not be sent: nobody would know it after a restart.
     #[error("remembering a closing order in {path}: {why}. It was not sent; make room, then it is tried again")]
     Ledger {

@@ -23,7 +23,14 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod closings;
 mod error;
+mod gate;
+mod latch;
+mod obey;
+mod shell;
+mod socket;
+mod status;
 
 pub use client::{Client, Closing, Duty, Identity, Permit, Places, Report, Seen};
 pub use error::ClientError;
