@@ -73,7 +73,7 @@ fn a_complete_code_fires_once_from_every_screen_overlay_field_and_size() {
             // Environment, level and look only take turns: all of them meet every place.
             let turn = index + usize::from(columns) + rows as usize;
             let (environment, level) = (ENVIRONMENTS[turn % 4], LEVELS[turn / 4 % 2]);
-            let mut model = world(environment, Some(Role::Trader), turn % 3 == 0);
+            let mut model = world(environment, Some(Role::Trader), turn.is_multiple_of(3));
             update(&mut model, News::Kill(Box::new(kill(state))), now());
             press(&mut model, place);
             update(&mut model, News::Resize { columns, rows }, now());
@@ -104,7 +104,7 @@ fn only_ctrl_x_sends_a_complete_code() {
         let mut model = complete(Level::Halt);
         assert_eq!(press(&mut model, key), [], "{key}");
         assert!(matches!(dialog(&model), Dialog::Armed { .. }), "{key}");
-        assert!(said(&model) != "" || key == "Space", "{key} says nothing");
+        assert!(!said(&model).is_empty() || key == "Space", "{key} says nothing");
         // And it is as complete as before.
         assert_eq!(press(&mut model, "^X"), [Effect::Fire(Level::Halt)], "{key}");
     }
