@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn faults(fault: Misbehave) -> Faults {
-        Faults::new(vec![fault])
+        Faults(vec![fault])
     }
 
     #[test]

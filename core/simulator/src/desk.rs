@@ -85,9 +85,7 @@ impl Desk {
             // What the venue refuses stands in the audit file.
             let _ = self.carry(&ask, at);
         }
-        if permit.is_some() {
-            lock(&self.seen).last_order = Some(at);
-        }
+        lock(&self.seen).last_order = Some(at);
         true
     }
 
@@ -136,6 +134,9 @@ impl Desk {
         self.say(|| format!("duty: level {}, generation {}", duty.level, duty.generation));
         if duty.level == 0 {
             lock(&self.repeated).clear();
+        }
+        if duty.level > 0 {
+            self.die_if(|at| at == DieAt::Blocked);
         }
         if duty.level < 4 {
             return self.tell(client, "");

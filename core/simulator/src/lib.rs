@@ -11,6 +11,6 @@ mod orders;
 mod run;
 pub mod venue;
 
-pub use misbehave::{Faults, Misbehave, UnknownMisbehaviour};
+pub use misbehave::{Misbehave, UnknownMisbehaviour};
 pub use options::{BadOption, DieAt, Options, Rate};
 pub use run::{SimulatorError, run};

@@ -87,31 +87,26 @@ fn is_time(text: &str) -> bool {
 
 /// All that is in force at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Faults(Vec<Misbehave>);
+pub(crate) struct Faults(pub(crate) Vec<Misbehave>);
 
 impl Faults {
-    /// These, together.
-    pub fn new(faults: Vec<Misbehave>) -> Self {
-        Self(faults)
-    }
-
     /// True when this one is in force.
-    pub fn has(&self, fault: &Misbehave) -> bool {
+    pub(crate) fn has(&self, fault: &Misbehave) -> bool {
         self.0.contains(fault)
     }
 
     /// How late each step is said.
-    pub fn late(&self) -> Option<Duration> {
+    pub(crate) fn late(&self) -> Option<Duration> {
         self.0.iter().find_map(|fault| if let Misbehave::Late(by) = fault { Some(*by) } else { None })
     }
 
     /// It submits whatever it is told.
-    pub fn defies(&self) -> bool {
+    pub(crate) fn defies(&self) -> bool {
         self.has(&Misbehave::Liar) || self.has(&Misbehave::Silent)
     }
 
     /// How the venue behaves with these.
-    pub fn conditions(&self) -> Conditions {
+    pub(crate) fn conditions(&self) -> Conditions {
         Conditions {
             down: self.has(&Misbehave::VenueDown),
             rejects_cancels: self.has(&Misbehave::RejectsCancel),
@@ -195,7 +190,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("control");
         let mut control = Control::new(vec![Misbehave::Unsynced], Some(file.clone()));
-        assert_eq!(control.faults(), (Faults::new(vec![Misbehave::Unsynced]), vec![]));
+        assert_eq!(control.faults(), (Faults(vec![Misbehave::Unsynced]), vec![]));
         std::fs::write(&file, "liar # and what follows is not read: dead\n  nonsense\n").expect("written");
         let (faults, unknown) = control.faults();
         assert!(faults.defies() && faults.has(&Misbehave::Unsynced) && !faults.has(&Misbehave::Dead));

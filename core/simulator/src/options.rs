@@ -132,9 +132,9 @@ impl FromStr for Rate {
 /// Where the engine kills itself, as a power cut would: the first time it gets there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DieAt {
-    /// `received`: before it says RECEIVED.
+    /// `received`: before it says that it heard.
     Received,
-    /// `blocked`: before it says BLOCKED.
+    /// `blocked`: no order leaves it any more, and nothing is cancelled yet.
     Blocked,
     /// `cancelling:N`: before the Nth cancel is sent.
     Cancelling(u64),

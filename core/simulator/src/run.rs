@@ -13,7 +13,9 @@ use quarterdeck_engine::{Client, ClientError, Identity, Places};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::ffi::OsStr;
+use std::fs::DirBuilder;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,6 +95,7 @@ fn open(options: &Options) -> Result<Desk, SimulatorError> {
     let audit = Audit::open(options.audit.as_deref(), &options.name, options.environment.name())
         .map_err(|why| SimulatorError::Audit { path: options.audit.clone().unwrap_or_default(), why })?;
     let bad = |why| SimulatorError::Venue { path: options.state.clone(), why };
+    DirBuilder::new().recursive(true).mode(0o700).create(&options.state).map_err(bad)?;
     let venue = Venue::open(&options.state, &options.name).map_err(bad)?;
     if venue.is_new() {
         for ask in plan.seeds() {
@@ -109,14 +112,12 @@ fn start(options: &Options, desk: &Arc<Desk>) -> Result<Client, ClientError> {
     let mut lips = Mouth::default();
     let say = move |beat: Beat| {
         let faults = mouth.faults();
-        if faults.has(&Misbehave::Dead) && beat.step > Step::None {
-            die();
+        if beat.step > Step::None {
+            if faults.has(&Misbehave::Dead) {
+                die();
+            }
+            mouth.die_if(|at| at == DieAt::Received);
         }
-        mouth.die_if(|at| match at {
-            DieAt::Received => beat.step == Step::Received,
-            DieAt::Blocked => beat.step == Step::Blocked,
-            _ => false,
-        });
         lips.say(beat, &faults)
     };
     Client::start_saying(Places::under(&options.base), identity, move |client, duty| hands.heard(client, duty), say)

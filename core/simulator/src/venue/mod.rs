@@ -2,7 +2,7 @@
 //! same client order id twice, and a reduce-only close that would turn a position round. It knows no engine: whoever is
 //! killed between two asks finds here what was accepted.
 //!
-//! The file is `venue-NAME.log`, one fact a line; `venue-NAME.lock` is held with flock for each ask, so that several
+//! The file is `venue-NAME.jsonl`, one fact a line; `venue-NAME.lock` is held with flock for each ask, so that several
 //! processes may trade at one venue.
 
 mod book;
@@ -99,7 +99,7 @@ struct Inside {
 impl Venue {
     /// Opens the venue of this name in this folder, and makes an empty one where there is none.
     pub fn open(folder: &Path, name: &str) -> io::Result<Self> {
-        let path = folder.join(format!("venue-{name}.log"));
+        let path = folder.join(format!("venue-{name}.jsonl"));
         let lock = private().open(folder.join(format!("venue-{name}.lock")))?;
         let log = private().open(&path)?;
         let inside = Inside { log, read: 0, lines: 0, book: Book::default(), conditions: Conditions::default() };

@@ -96,7 +96,7 @@ fn it_can_reject_cancels_keep_orders_and_be_down() {
 fn half_a_line_was_never_accepted() {
     let (folder, venue) = here();
     venue.ask(&Ask::Trade(order("1", "AAPL", 100))).expect("trades");
-    let path = folder.path().join("venue-a.log");
+    let path = folder.path().join("venue-a.jsonl");
     let mut log = OpenOptions::new().append(true).open(&path).expect("opened");
     log.write_all(br#"{"closed":{"id":"c","instr"#).expect("written");
     assert_eq!(position(&venue, "AAPL"), 100);
@@ -108,7 +108,7 @@ fn half_a_line_was_never_accepted() {
 #[test]
 fn a_file_that_is_no_venue_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("venue-a.log"), "nonsense\n").expect("written");
+    std::fs::write(folder.path().join("venue-a.jsonl"), "nonsense\n").expect("written");
     assert!(Venue::open(folder.path(), "a").is_err());
 }
 
@@ -120,7 +120,7 @@ fn folding_up_keeps_what_counts_and_other_processes_follow() {
     venue.ask(&Ask::Rest(order("2", "MSFT", 100))).expect("rests");
     venue.ask(&Ask::Close(order("qd-E-1-AAPL", "AAPL", -100))).expect("closes");
     venue.ask(&Ask::Trade(order("3", "AAPL", 200))).expect("trades");
-    venue.inside().fold_up(&folder.path().join("venue-a.log")).expect("folded");
+    venue.inside().fold_up(&folder.path().join("venue-a.jsonl")).expect("folded");
     for venue in [&venue, &other] {
         assert_eq!(venue.ask(&Ask::Close(order("qd-E-1-AAPL", "AAPL", -100))), Err(Refused::Duplicate));
         assert_eq!(venue.ask(&Ask::Rest(order("2", "MSFT", 100))), Err(Refused::Duplicate));
