@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(every("12/min"), Ok(Some(Duration::from_secs(5))));
         assert_eq!(every("0.5/s"), Ok(Some(Duration::from_secs(2))));
         assert_eq!(every("0/s"), Ok(None));
-        for bad in ["", "2", "2/h", "-1/s", "inf/s", "NaN/s", "1e9/s", "1e-300/s", "/s"] {
+        for bad in ["", "2", "2/h", "-1/s", "inf/s", "NaN/s", "1e9/s", "1e-19/s", "/s"] {
             assert_eq!(every(bad), Err(BadOption::Rate), "{bad}");
         }
     }

@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// It wakes no more often; at a higher rate several orders go out at once.
 const LEAST: Duration = Duration::from_millis(1);
 
+/// No clock reaches further than anybody waits.
+const LONGEST: Duration = Duration::from_secs(1 << 32);
+
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulatorError {
@@ -144,7 +147,7 @@ struct Turn {
 impl Turn {
     fn new(options: &Options) -> Self {
         let now = Instant::now();
-        let (every, fills_every) = (options.rate.every(), options.fills_every);
+        let (every, fills_every) = (options.rate.every(), options.fills_every.map(|every| every.min(LONGEST)));
         let next_fill = now + fills_every.unwrap_or_default();
         Self { every, fills_every, next_order: now, next_tick: now, next_fill }
     }
@@ -165,7 +168,7 @@ impl Turn {
             self.next_order += every;
             // Blocked, or the venue is away: what was not sent is not made up for …
             if !desk.trade(client) {
-                self.next_order = now + every;
+                self.next_order = (now + every).max(self.next_tick);
             }
         }
     }
