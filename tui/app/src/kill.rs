@@ -12,9 +12,9 @@ use quarterdeck_domain::kill::{EngineStanding, KillRow, Order, SwitchState};
 use quarterdeck_domain::sanitise;
 
 /// The bell rings in the last so many steps of level 3, at the beginning of each.
-const STEPS: i64 = 6;
+const STEPS: i128 = 6;
 /// One step, milliseconds.
-const STEP: i64 = 10_000;
+const STEP: i128 = 10_000;
 
 impl Model {
     /// What counts; `None` until control told.
@@ -61,14 +61,13 @@ pub(crate) fn take(model: &mut Model, row: Box<KillRow>) -> Vec<Effect> {
 
 /// The bell of the last minute before level 4, once in ten seconds.
 pub(crate) fn last_minute(model: &mut Model) -> Option<Effect> {
-    let left = model.time_to_halt().map(|left| i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
-    let Some(left) = left.filter(|left| *left > 0) else {
+    let Some(left) = model.time_to_halt() else {
         model.known.rung = None;
         return None;
     };
-    let step = (left + STEP - 1) / STEP;
+    let step = (left.as_millis() + STEP - 1) / STEP;
     // The deadline is told anew each second, and trembles: a step is rung for once.
-    if step > STEPS || model.known.rung.is_some_and(|rung| rung <= step) {
+    if !(1..=STEPS).contains(&step) || model.known.rung.is_some_and(|rung| rung <= step) {
         return None;
     }
     model.known.rung = Some(step);
@@ -77,7 +76,8 @@ pub(crate) fn last_minute(model: &mut Model) -> Option<Effect> {
 
 /// A stricter level than before, or an order that was sent against the stop.
 fn is_worse(before: &KillRow, row: &KillRow) -> bool {
-    row.level() > before.level() || row.bypasses.iter().any(|bypass| !before.bypasses.contains(bypass))
+    let newest = row.bypasses.last();
+    row.level() > before.level() || (newest.is_some() && newest != before.bypasses.last())
 }
 
 /// A stop that every engine obeys.

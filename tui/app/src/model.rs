@@ -259,7 +259,7 @@ pub struct Known {
     /// When the kill-switch was last told of.
     pub kill_at: Option<Timestamp>,
     /// The step of the last minute before level 4 for which the bell rang.
-    pub(crate) rung: Option<i64>,
+    pub(crate) rung: Option<i128>,
     /// The terminal reports the mouse.
     pub mouse: bool,
 }

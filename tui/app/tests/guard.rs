@@ -105,6 +105,7 @@ fn only_ctrl_x_sends_a_complete_code() {
         assert_eq!(press(&mut model, key), [], "{key}");
         assert!(matches!(dialog(&model), Dialog::Armed { .. }), "{key}");
         assert!(!said(&model).is_empty() || key == "Space", "{key} says nothing");
+        assert!(key != "Enter" || said(&model) == "Enter sends nothing: ^X does");
         // And it is as complete as before.
         assert_eq!(press(&mut model, "^X"), [Effect::Fire(Level::Halt)], "{key}");
     }
@@ -275,6 +276,24 @@ fn what_ends_the_screen_or_leaves_it_disarms_and_sends_nothing() {
             update(&mut model, News::Resumed, at(2_300));
             assert_eq!(update(&mut model, CTRL_X, at(2_400)), [Effect::Arm]);
         }
+    }
+}
+
+#[test]
+fn codes_stand_only_where_they_are_waited_for() {
+    let late = || News::Armed(codes(Environment::Qa, 9));
+    let mut nothing = model();
+    let armed = complete(Level::Stop);
+    let mut sent = complete(Level::Stop);
+    press(&mut sent, "^X");
+    let mut shut = complete(Level::Stop);
+    update(&mut shut, News::Tick, later(60));
+    assert!(update(&mut nothing, late(), now()).is_empty() && nothing.overlay.is_none());
+    for mut model in [armed, sent, shut] {
+        let before = model.overlay.clone();
+        let then = model.now;
+        update(&mut model, late(), then);
+        assert_eq!(model.overlay, before);
     }
 }
 

@@ -73,7 +73,7 @@ fn the_last_minute_of_level_3_rings_each_ten_seconds() {
         let mut rings = update(&mut model, News::Tick, later(tick));
         // The deadline is told anew each second, and trembles by a moment.
         let mut row = kill(SwitchState::GracefulStop);
-        row.deadline_at = Some(later(300) + SignedDuration::from_millis(i64::from(tick % 2 == 0) * 40));
+        row.deadline_at = Some(later(300) + SignedDuration::from_millis(i64::from(tick % 2 == 0) * 600));
         rings.extend(tell(&mut model, row));
         rings.extend(update(&mut model, News::Tick, later(tick) + SignedDuration::from_millis(500)));
         rung.extend(rings.iter().map(|_| tick));

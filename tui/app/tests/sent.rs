@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{arm, at, codes, kill, model, now, press, type_slowly};
+use common::{arm, at, codes, kill, model, press, type_slowly};
 use quarterdeck_app::{Dialog, Effect, Key, Message, Model, News, Overlay, Screen, Sent, Weight, update};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::{Level, SwitchState};
@@ -38,7 +38,7 @@ fn refused() -> Sent {
 fn what_came_of_it_stands_in_the_dialog() {
     let mut model = fired(Level::Stop);
     assert_eq!(shown(&model), (Level::Stop, None, ""));
-    update(&mut model, News::Sent(out(false)), now());
+    update(&mut model, News::Sent(out(false)), at(5_000));
     assert_eq!(shown(&model), (Level::Stop, Some(&out(false)), ""));
 }
 
@@ -47,7 +47,7 @@ fn every_letter_goes_to_the_reason_and_enter_gives_it() {
     let mut model = fired(Level::Stop);
     let keys = "b e t a Space 1 2 H L q v u x X ? : /";
     assert_eq!(press(&mut model, keys), []);
-    update(&mut model, News::Paste(" auth\nfailing".into()), now());
+    update(&mut model, News::Paste(" auth\nfailing".into()), at(5_000));
     assert_eq!(shown(&model).2, "beta 12HLqvuxX?:/ auth failing");
     let screen = model.screen;
     let want = Effect::Explain("beta 12HLqvuxX?:/ auth failing".into());
@@ -101,7 +101,7 @@ fn level_4_follows_level_3_from_the_dialog_and_the_reason_goes_on() {
 fn a_refusal_asks_for_no_reason() {
     let mut model = fired(Level::Stop);
     press(&mut model, "w h y");
-    update(&mut model, News::Sent(refused()), now());
+    update(&mut model, News::Sent(refused()), at(5_000));
     assert_eq!(press(&mut model, "Enter"), []);
     assert!(model.overlay.is_none());
 }
@@ -120,7 +120,7 @@ fn an_answer_to_a_closed_dialog_is_said_where_it_went_wrong() {
     for (sent, want) in table {
         let mut model = fired(Level::Stop);
         press(&mut model, "Esc");
-        update(&mut model, News::Sent(sent), now());
+        update(&mut model, News::Sent(sent), at(5_000));
         assert!(model.overlay.is_none());
         assert_eq!(model.notice.map(|notice| (notice.weight, notice.message)), want);
     }
@@ -131,7 +131,7 @@ fn the_dialog_outlives_what_disarms() {
     for news in [News::Suspended, News::Kill(Box::new(kill(SwitchState::HaltedFlat)))] {
         let mut model = fired(Level::Halt);
         press(&mut model, "w h y");
-        update(&mut model, news, now());
+        update(&mut model, news, at(5_000));
         assert_eq!(shown(&model).2, "why");
     }
 }
