@@ -121,9 +121,7 @@ impl FromStr for Rate {
         let count: f64 = count.parse().map_err(|_| BadOption::Rate)?;
         match count / seconds {
             0.0 => Ok(Self { every: None }),
-            rate if rate > 0.0 && rate <= 100_000.0 => Duration::try_from_secs_f64(1.0 / rate)
-                .map(|every| Self { every: Some(every) })
-                .map_err(|_| BadOption::Rate),
+            rate if (1e-6..=1e5).contains(&rate) => Ok(Self { every: Some(Duration::from_secs_f64(1.0 / rate)) }),
             _ => Err(BadOption::Rate),
         }
     }
