@@ -180,7 +180,7 @@ impl Client {
     /// The right to send one order, asked for each one; `None` while blocked. Closing orders of level 4 need none: see
     /// [`Client::closing`].
     pub fn permit(&self) -> Option<Permit<'_>> {
-        self.shared.gate.pass(&moment()).then_some(Permit { gate: &self.shared.gate })
+        self.shared.gate.pass(&moment()).then(|| Permit { gate: &self.shared.gate })
     }
 
     /// What has to be done now.

@@ -48,6 +48,7 @@ impl Gate {
     /// The order was taken or refused.
     pub(crate) fn back(&self) {
         let mut state = self.lock();
+        debug_assert!(state.under_way > 0, "each comes back once");
         state.under_way = state.under_way.saturating_sub(1);
         let last = !state.open && state.under_way == 0;
         drop(state);

@@ -358,3 +358,7 @@ impl Obedience {
         seen.is_some_and(|seen| seen.count == 0 && seen.at.boot_id == now.boot_id && seen.at.boot_ns >= blocked_ns)
     }
 }
+
+#[cfg(test)]
+#[path = "obey_tests.rs"]
+mod tests;

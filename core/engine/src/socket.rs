@@ -8,7 +8,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -53,11 +53,6 @@ struct Observer {
     stream: OwnedFd,
     /// What came of a line so far.
     line: Vec<u8>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Line {
-    latch: Option<serde_json::Value>,
 }
 
 impl Observers {
@@ -134,25 +129,17 @@ impl Observers {
             let Some(lines) = observer.hear() else { continue };
             let mut stays = true;
             for line in lines {
-                stays &= match serde_json::from_slice::<Line>(&line) {
-                    Ok(Line { latch: None }) => true,
-                    Ok(Line { latch: Some(value) }) => {
-                        asked.insert(kept.len());
-                        match latch::parse(value.to_string().as_bytes(), self.environment) {
-                            Ok(record) => {
-                                records.push(record);
-                                true
-                            }
-                            Err(why) => observer.tell(&refusal(&format!("not acted on: {why}"))),
-                        }
-                    }
-                    Err(_) => {
-                        observer.tell(&refusal("a line is one JSON object"));
-                        false
-                    }
-                };
-                if !stays {
+                let Ok(object) = serde_json::from_slice::<Map<String, Value>>(&line) else {
+                    observer.tell(&refusal("a line is one JSON object"));
+                    stays = false;
                     break;
+                };
+                // Words that are not known yet mean nothing.
+                let Some(record) = object.get("latch") else { continue };
+                asked.insert(kept.len());
+                match latch::parse(record.to_string().as_bytes(), self.environment) {
+                    Ok(record) => records.push(record),
+                    Err(why) => stays &= observer.tell(&refusal(&format!("not acted on: {why}"))),
                 }
             }
             if stays {
