@@ -1,4 +1,4 @@
-//! Prints a frame of the fixed day as plain text: `dump 80x24 [quiet|bad|demo|empty] [ascii|utf8|colour] [KEYS…]`.
+//! Prints a frame of the fixed day as plain text: `dump 80x24 [quiet|bad|demo|empty|held|halting|flat|residual|unknown|armed] [ascii|utf8|colour] [KEYS…]`.
 //! Refuses real data: it is a way to look at the panes without a terminal. A theme's name among the words chooses it.
 
 #[path = "../tests/common/mod.rs"]
@@ -15,7 +15,7 @@ fn main() {
         "bad" => common::bad(size.0, size.1),
         "demo" => common::demo(size.0, size.1),
         "empty" => common::empty(Environment::Qa, size.0, size.1),
-        _ => common::quiet(size.0, size.1),
+        state => switched(state, common::quiet(size.0, size.1)),
     };
     for keys in words.iter().skip(3).filter(|word| quarterdeck_panes::Theme::built_in(word).is_none()) {
         match keys.strip_prefix("text:") {
@@ -26,6 +26,33 @@ fn main() {
     match word(2, "ascii") {
         "colour" => print!("{}", common::coloured(&model, &theme())),
         style => print!("{}", common::text(&model, style == "ascii")),
+    }
+}
+
+/// The quiet day in another state of the switch.
+fn switched(state: &str, model: quarterdeck_app::Model) -> quarterdeck_app::Model {
+    use common::kill;
+    match state {
+        "stopped" => kill::with(model, kill::stopped()),
+        "held" => kill::with(model, kill::held()),
+        "halting" => kill::with(model, kill::halting()),
+        "flat" => kill::with(model, kill::flat()),
+        "residual" => kill::with(model, kill::residual()),
+        "unknown" => kill::with(model, kill::unknown()),
+        "never" => kill::with(model, kill::never()),
+        "bare" => kill::with(model, kill::bare()),
+        "armed" => kill::typed(kill::armed(model), "p3k7"),
+        "armed_bad" => kill::typed(kill::armed(kill::with(model, kill::stopped_bad())), "p4"),
+        "arming" => common::kill::arming(model),
+        "shut" => common::kill::shut(model),
+        "sending" => kill::fired(model, "p4h9dw", None, kill::normal()),
+        "sent_badly" => kill::fired(model, "p3k7qx", Some(kill::undone()), kill::unwritten()),
+        "refused" => kill::fired(model, "p3k7qx", Some(kill::refused()), kill::normal()),
+        "hold" => kill::asked(kill::with(model, kill::stopped()), "H", "waiting for the broker"),
+        "release" => kill::asked(kill::with(model, kill::free(kill::held())), "L", "the key was replaced"),
+        "release4" => kill::asked(kill::with(model, kill::flat()), "L", "all is settled"),
+        "sent" => kill::fired(model, "p3k7qx", Some(kill::out()), kill::stopped_bad()),
+        _ => model,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The dialogs: the kill-switch that is not there yet, leaving, unlocking. Refuses a dialog that doesn't say in which
+//! The small dialogs: leaving, unlocking; and the box that others stand in. Refuses a dialog that doesn't say in which
 //! environment it stands.
 
 use crate::heading::heading;
@@ -26,36 +26,12 @@ impl View {
     /// Makes the view while a dialog is open.
     pub(crate) fn of(model: &Model) -> Option<Self> {
         let (own, lines) = match model.overlay.as_ref()? {
-            Overlay::KillSwitch(_) => ("STOP TRADING", kill_switch(model)),
             Overlay::Leave => ("LEAVE", leave(model)),
             Overlay::Unlock => ("UNLOCK", unlock(model)),
-            Overlay::Help { .. } | Overlay::Palette { .. } | Overlay::Hold { .. } | Overlay::Release { .. } => {
-                return None;
-            }
+            _ => return None,
         };
         Some(Self { title: title(model, own), lines })
     }
-}
-
-fn kill_switch(model: &Model) -> Vec<(String, Role)> {
-    let desk = match &model.setup.seat.desk {
-        Some(desk) => format!("  1  Call the desk: {desk}"),
-        None => "  1  Call your broker's desk (no number is configured)".into(),
-    };
-    [
-        (" There is no kill-switch here yet. ", Role::DangerBand),
-        ("Nothing was sent, and nothing can be sent from this dialog.", Role::Strong),
-        ("", Role::Text),
-        ("To stop trading now:", Role::Text),
-        (&desk, Role::Strong),
-        ("  2  Stop the trading program by its own means, where it runs", Role::Strong),
-        ("", Role::Text),
-        ("Whether trading goes on, this screen can't tell.", Role::Muted),
-        ("Esc closes.", Role::Muted),
-    ]
-    .iter()
-    .map(|(text, role)| ((*text).to_owned(), *role))
-    .collect()
 }
 
 fn leave(model: &Model) -> Vec<(String, Role)> {

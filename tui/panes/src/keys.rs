@@ -4,6 +4,7 @@ use crate::band::role;
 use crate::pen::{Pen, columns, first, from};
 use quarterdeck_app::{Action, Keymap, Model, Overlay, Screen, row};
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::Level;
 use ratatui::layout::Rect;
 
 /// What the last row says.
@@ -22,10 +23,19 @@ impl View {
         let keymap = &model.setup.keymap;
         Self {
             environment: model.setup.seat.environment,
-            stop: format!("{} kill-switch", keymap.shown(Action::KillSwitch)),
+            stop: format!("{} {}", keymap.shown(Action::KillSwitch), stop(model)),
             groups: groups(model, keymap),
             help: if model.overlay.is_some() || model.entry.is_some() { "Esc back" } else { "? help" }.to_owned(),
         }
+    }
+}
+
+/// What Ctrl-X leads to, by what is in force.
+fn stop(model: &Model) -> &'static str {
+    match model.kill.as_ref().filter(|row| row.record.is_some()).and_then(|row| row.level()) {
+        None => "STOP TRADING",
+        Some(Level::Stop) => "HALT (level 4)",
+        Some(Level::Halt) => "HALT again",
     }
 }
 
@@ -36,7 +46,9 @@ fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
     };
     if let Some(overlay) = &model.overlay {
         let words: &[&str] = match overlay {
-            Overlay::KillSwitch(_) | Overlay::Hold { .. } | Overlay::Release { .. } => &["nothing is sent"],
+            Overlay::KillSwitch(_) => &[],
+            Overlay::Hold { .. } => &["Enter hold"],
+            Overlay::Release { .. } => &["Enter release"],
             Overlay::Leave => &["Enter leave"],
             Overlay::Unlock => &["Enter unlock"],
             Overlay::Help { .. } => &["type to filter", "Up Down scroll"],
@@ -79,7 +91,8 @@ fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
     if matches!(model.setup.access, quarterdeck_app::Access::LookOnly) && model.screen != Screen::Audit {
         here.insert(0, format!("{} unlock", keymap.shown(Action::Unlock)));
     }
-    vec![screens.collect(), here]
+    let switch = model.kill_keys().iter().map(|action| format!("{} {}", keymap.shown(*action), row(*action).name));
+    vec![switch.collect(), screens.collect(), here]
 }
 
 /// Draws the row; what there is no room for is left out from the end, the help never.

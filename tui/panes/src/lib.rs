@@ -2,24 +2,37 @@
 //! which terminal it is drawn on.
 #![forbid(unsafe_code)]
 
+mod advice;
+mod armed;
 mod audit;
 mod backend;
 mod backends;
 mod band;
 mod dialogs;
+mod digits;
+mod engines;
 mod foot;
 mod frame;
 mod heading;
 mod help;
+mod hold;
 mod keys;
+mod kill;
+mod kill_worries;
 mod line;
+mod now;
+mod overview;
 mod palette;
+mod paths;
 mod pen;
 mod picture;
+mod reaches;
 mod secret;
 mod secrets;
+mod sent;
 mod sentence;
 mod status;
+mod stop;
 mod theme;
 mod tiny;
 mod tries;

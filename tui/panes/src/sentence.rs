@@ -40,6 +40,9 @@ fn quiet(model: &Model) -> String {
         .filter(|row| row.condition == Condition::Connecting)
         .map(|row| row.name.as_str())
         .collect();
+    if model.kill.as_deref().is_some_and(crate::kill::never_set_up) && model.backends.known {
+        return "Quiet. No kill-switch here yet: 'quarterdeck init' in any shell sets it up.".into();
+    }
     if !model.backends.known {
         return "Starting: the backends are being asked. Nothing waits for them.".into();
     }

@@ -41,6 +41,11 @@ pub(crate) fn running(left: SignedDuration) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
+/// A short time that is left, to the second it is in: `18 s`.
+pub(crate) fn seconds(left: SignedDuration) -> String {
+    format!("{} s", (left.as_millis().max(0) + 999) / 1_000)
+}
+
 fn long(seconds: i64) -> String {
     if seconds < DAY {
         format!("{} h {:02} m", seconds / HOUR, seconds % HOUR / MINUTE)
@@ -65,6 +70,35 @@ pub(crate) fn line_time(at: Option<Timestamp>, now: Timestamp) -> String {
         None => "--:--:--".to_owned(),
         Some(at) if now.duration_since(at) < SignedDuration::from_hours(20) => clock(at),
         Some(at) => at.strftime("%d %b").to_string(),
+    }
+}
+
+/// A time of day with its zone, `14:03:27Z`, or the date too when it would be mistaken for today's.
+pub(crate) fn when(at: Timestamp, now: Timestamp) -> String {
+    let near = now.duration_since(at).abs() < SignedDuration::from_hours(20);
+    if near { format!("{}Z", clock(at)) } else { moment(at) }
+}
+
+/// How long somebody who should speak each second has not: `14 s`, `1:37`, then it steps.
+pub(crate) fn silence(age: SignedDuration) -> String {
+    match age.as_secs().max(0) {
+        seconds @ 0..MINUTE => format!("{seconds} s"),
+        seconds @ MINUTE..600 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        _ => self::age(age),
+    }
+}
+
+/// The age of what comes each second: what is younger than three seconds is fresh, and stands still on the screen.
+pub(crate) fn beat(age: SignedDuration) -> String {
+    if age < SignedDuration::from_secs(2) { "<2 s".to_owned() } else { silence(age) }
+}
+
+/// How long an order took on its way: whole milliseconds, which is what counts here.
+pub(crate) fn took_in(took: SignedDuration) -> String {
+    let micros = u64::try_from(took.as_micros()).unwrap_or(0);
+    match micros {
+        1_000..1_000_000 => format!("{} ms", (micros + 500) / 1_000),
+        _ => self::took(micros),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is wrong now, worst first, each with what to do about it. Refuses to hide one behind another: all are counted.
 
-use crate::words;
+use crate::{kill_worries, words};
 use jiff::SignedDuration;
 use quarterdeck_app::{Action, Model};
 use quarterdeck_domain::overview::{BackendRow, Condition, SourceRow};
@@ -21,10 +21,18 @@ pub struct Worry {
     pub next: String,
 }
 
+impl Worry {
+    /// What and why in one sentence.
+    pub(crate) fn words(&self) -> String {
+        if self.why.is_empty() { self.what.clone() } else { format!("{}: {}", self.what, self.why) }
+    }
+}
+
 /// All that is wrong, worst first.
 pub fn worries(model: &Model) -> Vec<Worry> {
     let silent = silence(model);
-    let mut found: Vec<Worry> = silent.clone().into_iter().chain(journal(model)).collect();
+    let mut found: Vec<Worry> = silent.clone().into_iter().chain(kill_worries::all(model)).collect();
+    found.extend(journal(model));
     // A fresh CRITICAL stands before a backend that is down now; one that somebody has had time to see, after it.
     let fresh = written(model, Severity::Critical, SignedDuration::from_mins(10));
     let older = written(model, Severity::Critical, SignedDuration::from_hours(1)).filter(|_| fresh.is_none());
@@ -54,7 +62,8 @@ pub(crate) fn stale_source(model: &Model, row: &SourceRow) -> Option<SignedDurat
     (age > every * 3).then_some(age)
 }
 
-fn silence(model: &Model) -> Option<Worry> {
+/// The whole screen is old.
+pub(crate) fn silence(model: &Model) -> Option<Worry> {
     let silent = words::age(model.silent_for()?);
     Some(Worry {
         short: Some(format!("STALE {silent}")),

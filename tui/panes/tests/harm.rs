@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{bad, demo, line, now, press, quiet, row_text, text};
+use common::{bad, demo, kill, line, now, press, quiet, row_text, text};
 use jiff::SignedDuration;
 use quarterdeck_app::{Model, News, Screen, Value, update};
 use quarterdeck_domain::severity::Severity;
@@ -86,11 +86,59 @@ fn hostile_names_messages_and_details_are_harmless_too() {
 }
 
 #[test]
+fn hostile_engines_and_people_are_harmless_in_every_state_and_dialog_of_the_switch() {
+    for (index, hostile) in HOSTILE.iter().enumerate() {
+        for (place, row) in kill::every().into_iter().enumerate() {
+            // Each text meets every state and every dialog, in a third of their pairs.
+            let turn = |number: &usize| (index + place + number) % 3 == 0;
+            for (number, scene) in kill::SCENES.iter().enumerate().filter(|(number, _)| turn(number)) {
+                let row = kill::hostile(hostile, row.clone());
+                let sizes = [(80, 24), (160, 48), (40, 10), (30, 4), (64, 14), (100, 30)];
+                let (columns, rows) = sizes[(index + place + number) % sizes.len()];
+                let model = scene(quiet(columns, rows), row);
+                let (buffer, cursor) = draw(&model, columns, rows);
+                assert!(cursor.is_none_or(|cursor| buffer.area.contains(cursor)), "{cursor:?}");
+                for y in 0..rows {
+                    let row = row_text(&buffer, y);
+                    assert!(row.chars().all(quarterdeck_domain::sanitise::is_plain), "{hostile:?}: {row:?}");
+                    let width = unicode_width::UnicodeWidthStr::width(row.as_str());
+                    assert_eq!(width, usize::from(columns), "{hostile:?}: {row:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_state_and_dialog_of_the_switch_is_drawn_at_every_size() {
+    let scenes: Vec<Model> = kill::every()
+        .into_iter()
+        .flat_map(|row| kill::SCENES.iter().map(move |scene| scene(quiet(80, 24), row.clone())))
+        .collect();
+    for (index, (columns, rows)) in sizes().enumerate() {
+        let mut model = scenes[(index * 7) % scenes.len()].clone();
+        let now = model.now;
+        update(&mut model, News::Resize { columns, rows }, now);
+        let (buffer, cursor) = draw(&model, columns, rows);
+        assert!(cursor.is_none_or(|cursor| buffer.area.contains(cursor)), "{columns}x{rows}: {cursor:?}");
+    }
+}
+
+/// Every width with the heights that matter, every height with the widths that matter, and what no screen has.
+fn sizes() -> impl Iterator<Item = (u16, u16)> {
+    const HEIGHTS: [u16; 13] = [1, 2, 3, 4, 9, 10, 11, 13, 17, 24, 31, 48, 60];
+    const WIDTHS: [u16; 17] = [1, 2, 7, 8, 39, 40, 55, 56, 69, 70, 79, 80, 109, 110, 129, 130, 200];
+    let all_widths = (1..=200).flat_map(|columns| HEIGHTS.map(|rows| (columns, rows)));
+    let all_heights = (1..=60).flat_map(|rows| WIDTHS.map(|columns| (columns, rows)));
+    all_widths.chain(all_heights).chain([(500, 200), (0, 0)])
+}
+
+#[test]
 fn every_size_is_drawn_and_the_cursor_stays_inside() {
     let scenes: Vec<Model> = [quiet(80, 24), bad(80, 24), demo(80, 24)]
         .into_iter()
         .flat_map(|model| SCREENS.map(|screen| common::on(model.clone(), screen)))
-        .flat_map(|model| ["", "?", ":", "^X", "/", "Enter"].map(|keys| (model.clone(), keys)))
+        .flat_map(|model| ["", "?", ":", "^X", "/", "Enter", "H", "L"].map(|keys| (model.clone(), keys)))
         .map(|(mut model, keys)| {
             if !keys.is_empty() {
                 press(&mut model, keys);
@@ -98,11 +146,7 @@ fn every_size_is_drawn_and_the_cursor_stays_inside() {
             model
         })
         .collect();
-    let heights = [1, 2, 3, 4, 9, 10, 11, 13, 17, 24, 31, 48, 60];
-    let widths = [1, 2, 7, 8, 39, 40, 55, 56, 69, 70, 79, 80, 109, 110, 129, 130, 200];
-    let all_widths = (1..=200).flat_map(|columns| heights.map(|rows| (columns, rows)));
-    let all_heights = (1..=60).flat_map(|rows| widths.map(|columns| (columns, rows)));
-    for (index, (columns, rows)) in all_widths.chain(all_heights).chain([(500, 200), (0, 0)]).enumerate() {
+    for (index, (columns, rows)) in sizes().enumerate() {
         // Each size meets two scenes, each scene meets many sizes.
         for scene in [index % scenes.len(), (index * 7 + 3) % scenes.len()] {
             let mut model = scenes[scene].clone();
@@ -201,7 +245,7 @@ fn every_theme_draws_the_same_text() {
 #[test]
 fn a_long_walk_of_keys_over_all_sizes_is_drawn_without_a_panic() {
     const KEYS: &str = "1 2 3 6 j k g G ^D ^U h l Enter Esc / n N Tab e E w W = v y r u m b : ? q a o p Down Up Left \
-                        PgDn PgUp Backspace ^X ^U";
+                        PgDn PgUp Backspace ^X ^U H L";
     let keys: Vec<&str> = KEYS.split_whitespace().collect();
     let mut model = demo(80, 24);
     let mut seed: u32 = 7;

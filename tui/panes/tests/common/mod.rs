@@ -2,6 +2,8 @@
 //! one, and the demo. Refuses real data.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub(crate) mod kill;
+
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_app::{Key, Model, News, Screen, Seat, Setup, update};
 use quarterdeck_domain::audit::{AuditLine, Fields, Place};
@@ -198,6 +200,7 @@ fn fill(model: &mut Model) {
         News::Secrets(secrets()),
         News::Backends(backends()),
         News::Journal(journal),
+        News::Kill(Box::new(kill::normal())),
         News::Sources(vec![source("journal", 0), source("orders.jsonl", 7), source("vault-audit", 33)]),
         News::Lines(lines(40)),
     ];
@@ -228,6 +231,7 @@ pub(crate) fn bad(columns: u16, rows: u16) -> Model {
         line("14:03:26", Severity::Minor, "vault", "BACKEND_RETRY", "try 6", "503 sealed, next in 9 s"),
     ];
     let news = [
+        News::Kill(Box::new(kill::stopped_bad())),
         News::Backends(backends),
         News::Secrets(secrets),
         News::Sources(vec![source("journal", 0), orders, source("vault-audit", 33)]),
