@@ -90,7 +90,7 @@ fn hostile_engines_and_people_are_harmless_in_every_state_and_dialog_of_the_swit
     for (index, hostile) in HOSTILE.iter().enumerate() {
         for (place, row) in kill::every().into_iter().enumerate() {
             // Each text meets every state and every dialog, in a third of their pairs.
-            let turn = |number: &usize| (index + place + number) % 3 == 0;
+            let turn = |number: &usize| (index + place + number).is_multiple_of(3);
             for (number, scene) in kill::SCENES.iter().enumerate().filter(|(number, _)| turn(number)) {
                 let row = kill::hostile(hostile, row.clone());
                 let sizes = [(80, 24), (160, 48), (40, 10), (30, 4), (64, 14), (100, 30)];
