@@ -238,8 +238,9 @@ impl KillRow {
     /// Resting orders and positions over all engines, as last told; true when any number is old or missing.
     pub fn exposure(&self) -> (u64, u64, bool) {
         let beats = || self.engines.iter().filter_map(|row| row.beat.as_ref());
-        let orders = beats().filter_map(|beat| beat.resting_orders).sum();
-        let positions = beats().filter_map(|beat| beat.positions).sum();
+        // An engine may tell any number: a sum that is too large stays the largest there is.
+        let orders = beats().filter_map(|beat| beat.resting_orders).fold(0, u64::saturating_add);
+        let positions = beats().filter_map(|beat| beat.positions).fold(0, u64::saturating_add);
         let unsure = self.engines.iter().any(|row| {
             row.stale || row.beat.as_ref().is_none_or(|beat| beat.resting_orders.is_none() || beat.positions.is_none())
         });
