@@ -2,10 +2,11 @@
 
 use quarterdeck_domain::kill::{Beat, Deadline, Initiator, Order, Record};
 use quarterdeck_engine::{Client, ClientError, Duty, Environment, Identity, Places, moment};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -15,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Desk {
     root: TempDir,
+    /// Open, so that paths through it are short.
+    engines: File,
 }
 
 /// What an engine is told to do.
@@ -33,11 +36,12 @@ impl Duties {
 impl Desk {
     /// Folders, and no latch. Their path is longer than a socket's address.
     pub(crate) fn new() -> Self {
-        let desk = Self { root: tempfile::tempdir().expect("a folder") };
-        for folder in [desk.places().latch, desk.places().engines] {
+        let root = tempfile::tempdir().expect("a folder");
+        let places = Places::under(&base(&root));
+        for folder in [&places.latch, &places.engines] {
             std::fs::create_dir_all(folder).expect("folders");
         }
-        desk
+        Self { root, engines: File::open(places.engines).expect("a folder") }
     }
 
     /// With a latch that says trade, in generation 1.
@@ -48,7 +52,7 @@ impl Desk {
     }
 
     pub(crate) fn base(&self) -> PathBuf {
-        self.root.path().join("d".repeat(120))
+        base(&self.root)
     }
 
     pub(crate) fn places(&self) -> Places {
@@ -56,11 +60,7 @@ impl Desk {
     }
 
     pub(crate) fn socket(&self, engine: &str) -> PathBuf {
-        let folder = std::fs::File::open(self.places().engines).expect("a folder");
-        // Leaked, so that the path stays good: it is shorter than the folder's own.
-        let short = format!("/proc/self/fd/{}", folder.as_raw_fd());
-        std::mem::forget(folder);
-        Path::new(&short).join(format!("{engine}.sock"))
+        PathBuf::from(format!("/proc/self/fd/{}/{engine}.sock", self.engines.as_raw_fd()))
     }
 
     pub(crate) fn record(&self, order: Order, episode: &str, generation: u64) -> Record {
@@ -132,6 +132,10 @@ impl Desk {
             wanted(&beat).then_some(beat)
         })
     }
+}
+
+fn base(root: &TempDir) -> PathBuf {
+    root.path().join("d".repeat(120))
 }
 
 /// A stop whose deadline is so near.
