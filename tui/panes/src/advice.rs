@@ -44,10 +44,9 @@ pub(crate) fn of(model: &Model, row: &KillRow) -> Vec<Advice> {
             all.push(done(Action::Release, "release: trade again, with a note", kill::may_hold(model, row, "RELEASE")));
         }
         SwitchState::HaltedResidual => {
-            let open = row.engines.iter().find(|engine| engine.standing != EngineStanding::Flat);
-            let without = open.map(|engine| format!(" --without {}", engine.name)).unwrap_or_default();
-            let what = format!("then: 'quarterdeck kill release{without}'");
-            all.push(Advice { key: String::new(), what, short: None, note: kill::may_hold(model, row, "RELEASE") });
+            let what = "release past what is open, in a shell".into();
+            let note = kill::may_hold(model, row, "RELEASE");
+            all.push(Advice { key: String::new(), what, short: None, note });
         }
         SwitchState::Unknown if row.doubt.as_deref() == Some(NO_LATCH) => {
             let what = "set up the switch: 'quarterdeck init' in any shell".into();

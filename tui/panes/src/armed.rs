@@ -304,7 +304,8 @@ fn draw_broken(pen: &mut Pen<'_>, area: Rect, lines: &[[String; 3]]) {
         let line = row(area, index as u16 + 1);
         pen.put(first(from(line, 3), 11), name, Role::Text);
         pen.put(first(from(line, 15), then - 17), state, Role::Text);
-        pen.put(from(line, then), remedy, Role::Strong);
+        let role = if remedy.starts_with("not needed") { Role::Text } else { Role::Strong };
+        pen.put(from(line, then), remedy, role);
     }
 }
 

@@ -293,7 +293,17 @@ fn residual(made: &mut Made, model: &Model, row: &KillRow) {
         let why = if why.is_empty() { engine.standing.word().to_owned() } else { why };
         made.say(if index == 0 { 4 } else { 7 }, format!("{}: {why}", engine.name), Role::Danger);
     }
-    made.say(6, "It is tried again each second. A release names each engine taken as it is.", Role::Text);
+    made.say(7, "It is tried again each second, until every engine is proven flat.", Role::Text);
+    made.say(6, format!("Release past it: '{}'", release_command(model, row)), Role::Text);
+}
+
+/// The command that trades again past what is open. A name that a shell would read as more than a name isn't put in.
+fn release_command(model: &Model, row: &KillRow) -> String {
+    let open = row.engines.iter().filter(|engine| engine.standing != EngineStanding::Flat);
+    let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    let name = |name: &str| if is_plain(name) { name.to_owned() } else { "ENGINE".to_owned() };
+    let without: String = open.map(|engine| format!(" --without {}", name(&engine.name))).collect();
+    format!("quarterdeck kill release --env {}{without}", model.setup.seat.environment.name())
 }
 
 /// Draws it with its heading, as much as there is room for.
