@@ -2,41 +2,24 @@
 
 use super::super::judge::{Heard, judge};
 use super::super::moment::Deadline;
-use super::super::record::Initiator;
+use super::super::testing::{self, GIVEN};
 use super::super::{EngineState, Steps};
 use super::*;
 use crate::audit::Place;
 use crate::foreign;
 use jiff::SignedDuration;
 
-const BOOT: u64 = 1_000_000_000_000;
-
 /// So many milliseconds after the stop, which is at 00:00:30.917Z as in the generated file.
 fn after(ms: i64) -> Moment {
     let began: Timestamp = "2025-11-08T00:00:30.917Z".parse().expect("a test's own timestamp");
-    let boot_ns = BOOT.checked_add_signed(ms * 1_000_000).expect("a test's own time");
+    let boot_ns = GIVEN.checked_add_signed(ms * 1_000_000).expect("a test's own time");
     Moment { utc: began + SignedDuration::from_millis(ms), boot_ns, boot_id: "b".into() }
 }
 
 fn ordered(order: Order) -> Record {
-    let by = Initiator {
-        kind: "person".into(),
-        person: "alice".into(),
-        role: None,
-        session: "s".into(),
-        uid: 1_000,
-        host: "h".into(),
-        program: "cockpit".into(),
-        bound: false,
-    };
-    Record {
-        episode: "E-12".into(),
-        generation: 41,
-        order,
-        level: order.level(),
-        deadline: (order == Order::Stop).then(|| Deadline::after(&after(0), Deadline::WINDOW)),
-        ..Record::first(Environment::Production, &after(0), by)
-    }
+    let deadline = (order == Order::Stop).then(|| Deadline::after(&after(0), Deadline::WINDOW));
+    let (began, boot) = (after(0).utc, after(0).boot_ns);
+    Record { began, since: began, since_boot_ns: boot, deadline, ..testing::ordered(Environment::Production, order) }
 }
 
 /// An engine that said BLOCKED so many milliseconds after the stop; `None`: it said nothing yet.

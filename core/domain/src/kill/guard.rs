@@ -136,6 +136,9 @@ impl Guard {
 
     /// One key press.
     pub fn press(&mut self, c: char, now: Timestamp) -> Typed {
+        if self.is_closed(now) {
+            return Typed::Disarmed;
+        }
         if now.duration_since(self.armed_at) < QUIET || c == ' ' || self.missing() == 0 {
             return Typed::Ignored;
         }
@@ -156,7 +159,16 @@ impl Guard {
 
     /// What Ctrl-X sends now: nothing, unless a code is complete and in time.
     pub fn sends(&self, now: Timestamp) -> Option<Level> {
-        let in_time = now < self.ends_at() && now.duration_since(self.armed_at) >= QUIET;
+        let in_time = !self.is_closed(now) && now.duration_since(self.armed_at) >= QUIET;
         in_time.then(|| self.codes.level(&self.typed)).flatten()
     }
+
+    /// Nothing opens it again: neither a right character after its time, nor one after too many wrong ones.
+    fn is_closed(&self, now: Timestamp) -> bool {
+        self.wrong > FORGIVEN || now >= self.ends_at()
+    }
 }
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

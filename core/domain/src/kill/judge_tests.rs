@@ -1,55 +1,14 @@
 //! One row for each rule and each lie: who is silent, late, defying, residual, and who is flat.
 
-use super::super::moment::Deadline;
-use super::super::record::{Initiator, Trust};
+use super::super::testing::{self, GIVEN, after, at, wall};
 use super::*;
 use crate::environment::Environment;
 use EngineStanding::{Blocked, Defying, Flat, Idle, Late, Residual, Silent, Trading};
 
 const SECOND: u64 = 1_000_000_000;
-/// The order was given so long after the machine's start.
-const GIVEN: u64 = 1_000 * SECOND;
-
-fn at(text: &str) -> Timestamp {
-    text.parse().expect("a test's own timestamp")
-}
-
-/// So many milliseconds after the order, which is at 14:00:00Z.
-fn after(ms: i64) -> Moment {
-    let boot_ns = GIVEN.checked_add_signed(ms * 1_000_000).expect("a test's own time");
-    Moment { utc: wall(ms), boot_ns, boot_id: "b".into() }
-}
-
-fn wall(ms: i64) -> Timestamp {
-    at("2026-11-08T14:00:00Z") + SignedDuration::from_millis(ms)
-}
-
-fn initiator() -> Initiator {
-    Initiator {
-        kind: "person".into(),
-        person: "alice".into(),
-        role: None,
-        session: "s".into(),
-        uid: 1_000,
-        host: "h".into(),
-        program: "cockpit".into(),
-        bound: false,
-    }
-}
 
 fn ordered(order: Order) -> Record {
-    let given = after(0);
-    Record {
-        episode: "E-12".into(),
-        generation: 41,
-        order,
-        level: order.level(),
-        deadline: (order == Order::Stop).then(|| Deadline::after(&given, Deadline::WINDOW)),
-        engines: vec!["alpha".into()],
-        previous: Some(40),
-        trust: Trust::Unsigned,
-        ..Record::first(Environment::Qa, &given, initiator())
-    }
+    testing::ordered(Environment::Qa, order)
 }
 
 fn hour(hours: i64) -> SignedDuration {

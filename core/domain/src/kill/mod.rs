@@ -4,22 +4,27 @@
 //!
 //! Making the firm safer takes one person and works with everything else broken; making it riskier takes the journal.
 
+pub mod advance;
 pub mod beat;
 pub mod bypass;
+pub mod command;
 pub mod guard;
 pub mod judge;
 pub mod machine;
 pub mod moment;
 pub mod record;
 pub mod row;
+#[cfg(test)]
+mod testing;
 
+pub use advance::advance;
 pub use beat::{Beat, EngineState, Step, Steps};
 pub use bypass::bypass;
+pub use command::command;
 pub use guard::{Codes, Guard, Typed};
 pub use judge::{Heard, judge};
 pub use machine::{
-    Ask, Asking, Effect, Known, LatchView, NO_LATCH, Refusal, Standing, SwitchState, advance, command, is_flat, phase,
-    standing,
+    Ask, Asking, Effect, Known, LatchView, NO_LATCH, Refusal, Standing, SwitchState, is_flat, phase, standing,
 };
 pub use moment::{Deadline, Due, Moment};
 pub use record::{Initiator, Order, Record, Trust};

@@ -100,3 +100,7 @@ fn nanos(count: i128) -> SignedDuration {
     let clamped = count.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
     SignedDuration::from_nanos(clamped as i64)
 }
+
+#[cfg(test)]
+#[path = "moment_tests.rs"]
+mod tests;

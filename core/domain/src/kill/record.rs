@@ -110,6 +110,8 @@ impl Record {
     /// The latch's size on disk: a record is padded with blanks, so that the next one needs no space that a full disk
     /// hasn't got.
     pub const SIZE: usize = 4096;
+    /// The highest generation that every reader of JSON can tell from its neighbours.
+    pub const HIGHEST: u64 = 1 << 53;
 
     /// Generation 0, as `init` writes it: trade.
     pub fn first(environment: Environment, now: &super::Moment, initiator: Initiator) -> Self {
@@ -180,6 +182,9 @@ impl Record {
         if self.deadline.is_some() != (self.order == Order::Stop) {
             return Err("a deadline stands there without a stop, or a stop without a deadline".into());
         }
+        if self.generation > Self::HIGHEST {
+            return Err(format!("no generation is as high as {}", self.generation));
+        }
         if self.drill {
             return Err("it is a drill, which this program can't run yet".into());
         }
@@ -194,8 +199,26 @@ impl Record {
         now.since(&given).max(SignedDuration::from_nanos(least))
     }
 
+    /// True for a stop or a halt that somebody ordered: it is written over whatever is milder, and at once. What was
+    /// decided on what stood (a hold, a release, what follows by itself) is decided anew when that has changed.
+    pub fn is_urgent(&self) -> bool {
+        self.order >= Order::Stop && !matches!(self.initiator.kind.as_str(), "deadline" | "repair")
+    }
+
     /// True when this one asks for more than the other, or for the same in a later generation.
     pub fn is_stricter_than(&self, other: &Self) -> bool {
         (self.order, self.generation) > (other.order, other.generation)
     }
+
+    /// What to write of an urgent record where another one stands than it was decided on: nothing when that asks for as
+    /// much, and never in a generation that falls.
+    pub fn over(&self, stands: &Self) -> Option<Self> {
+        let later = self.episode == stands.episode && self.is_stricter_than(stands);
+        let generation = self.generation.max(stands.generation.saturating_add(1));
+        (self.order > stands.order || later).then(|| Self { generation, ..self.clone() })
+    }
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;
