@@ -168,18 +168,31 @@ impl Switch {
             return;
         }
         match (event.event_type, &event.detail) {
-            (EventKind::KillSwitchReason, Detail::Switch { record, note, .. })
-                if self.record.as_ref().is_some_and(|known| known.episode == record.episode) =>
-            {
+            (EventKind::KillSwitchReason, Detail::Switch { record, note, .. }) if self.is_in(&record.episode) => {
                 self.reason.clone_from(note);
             }
-            (EventKind::KillSwitchReason, _) => {}
-            (EventKind::KillSwitchFlat, _) => self.flat = Some(true),
-            (EventKind::KillSwitchResidual, _) => self.flat = Some(false),
-            (EventKind::KillSwitchBypass, _) => self.bypasses += 1,
+            (EventKind::KillSwitchFlat, Detail::Switch { record, .. }) if self.is_in(&record.episode) => {
+                self.flat = Some(true);
+            }
+            (EventKind::KillSwitchResidual, Detail::Switch { record, .. }) if self.is_in(&record.episode) => {
+                self.flat = Some(false);
+            }
+            (EventKind::KillSwitchBypass, Detail::Bypass { episode, .. }) if self.is_in(episode) => self.bypasses += 1,
+            // What is told of another episode came too late to change this one.
+            (
+                EventKind::KillSwitchReason
+                | EventKind::KillSwitchFlat
+                | EventKind::KillSwitchResidual
+                | EventKind::KillSwitchBypass,
+                _,
+            ) => {}
             (_, Detail::Switch { record, .. }) => self.take(record),
             _ => {}
         }
+    }
+
+    fn is_in(&self, episode: &str) -> bool {
+        self.record.as_ref().is_some_and(|known| known.episode == episode)
     }
 
     /// A later generation replaces an earlier one; of one generation told twice the stricter stays.
@@ -197,3 +210,7 @@ impl Switch {
         self.record = Some(record.clone());
     }
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -43,11 +43,37 @@ pub const WORDS: &[Word] = &[
     word("approval", "a signed yes by somebody else", ""),
     word("elevation", "rights for a time; 'jit' is the verb", ""),
     word("alarm", "what asks for a person", "alert"),
-    word("kill-switch", "the control that stops trading; not built yet", ""),
-    word("stop", "level 3: no new orders, existing ones may fill", "graceful stop"),
-    word("halt", "level 4: no new orders, cancel, close positions", ""),
+    word(
+        "kill-switch",
+        "what stops trading: Ctrl-X on every screen, 'quarterdeck kill' in every shell",
+        "panic button",
+    ),
+    word("level", "how much is stopped: 3 or 4; trading is level 0; levels 1 and 2 are alarms", ""),
+    word("stop", "level 3: no new orders, existing ones may fill; becomes level 4 after five minutes", "graceful stop"),
+    word("halt", "level 4: no new orders, cancel, close positions", "emergency stop"),
     word("hold", "keep level 3 and cancel only the automatic level 4", "override"),
-    word("release", "back to trading; two persons in Production", "reset, resume"),
+    word("release", "back to trading, with a reason; after level 4 with a note", "reset, resume"),
+    word("code", "what is typed before Ctrl-X: one for each level, made anew each time", "PIN"),
+    word("guard", "what waits for the code: it takes no pasted text and closes after 20 seconds", ""),
+    word("episode", "one stop from its beginning to its release: 'E-' and a random part", "incident"),
+    word("latch", "the file in which the order stands, and which every engine reads", "flag"),
+    word(
+        "generation",
+        "the number of an order in the latch; it never falls, and an older order is not obeyed",
+        "version",
+    ),
+    word("engine", "a program that sends orders and obeys the latch", "bot"),
+    word("trading", "what an engine does that may send orders, and has some to send", ""),
+    word("idle", "an engine that may send orders, and has none to send", ""),
+    word("blocked", "an engine that sends no more orders", "stopped"),
+    word("flat", "an engine that has proven that it has no orders and no positions", "closed"),
+    word("residual", "an engine that is to close everything, and has not proven that it did", ""),
+    word("silent", "an engine that has not been heard for three seconds: what it does is not known", "offline"),
+    word("late", "an engine that has not said BLOCKED one second after a stop", ""),
+    word("defying", "an engine that trades though it knows of the stop, or after it said BLOCKED", ""),
+    word("beat", "what an engine says of itself each second, and at once when it has obeyed", "ping"),
+    word("bypass", "an order after the stop, seen in any tailed file", ""),
+    word("watcher", "a process without a screen that keeps the deadline: 'quarterdeck watch'", "daemon"),
 ];
 
 /// Finds a word.
@@ -64,4 +90,32 @@ pub fn page() -> String {
         page.push_str(&format!("| {} | {} | {} |\n", word.word, word.means, word.not));
     }
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kill::EngineStanding::{Blocked, Defying, Flat, Idle, Late, Residual, Silent, Trading};
+
+    #[test]
+    fn the_words_page_is_the_table() {
+        let page = page();
+        // Printed as it stands, to be put in its place.
+        assert!(page == include_str!("../../../docs/words.md"), "docs/words.md is made from this table:\n{page}");
+    }
+
+    #[test]
+    fn a_word_stands_once() {
+        for word in WORDS {
+            assert_eq!(find(word.word), Some(word), "{} stands twice", word.word);
+            assert!(!word.means.contains('|') && !word.not.contains('|'), "{} breaks the table", word.word);
+        }
+    }
+
+    #[test]
+    fn what_the_screen_says_of_an_engine_can_be_looked_up() {
+        for standing in [Silent, Defying, Residual, Late, Trading, Idle, Blocked, Flat] {
+            assert!(find(standing.word()).is_some(), "{}", standing.word());
+        }
+    }
 }
