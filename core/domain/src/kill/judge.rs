@@ -151,17 +151,12 @@ impl Case<'_> {
         if elapsed < LATE && self.unanswered(record).is_some() {
             return self.as_it_says(Vec::new());
         }
-        if self.may_trade() {
-            let why = self.unanswered(record).unwrap_or_else(|| "has not said BLOCKED".into());
-            return (EngineStanding::Late, [why].into_iter().chain(self.trouble()).collect());
-        }
-        if self.level(record) >= 4 {
-            let mut why = self.not_flat(record);
-            let standing = if why.is_empty() { EngineStanding::Flat } else { EngineStanding::Residual };
-            if standing == EngineStanding::Flat {
-                why.extend(self.trouble());
-            }
-            return (standing, why);
+        if self.level(record) >= 4 && !self.may_trade() {
+            let why = self.not_flat(record);
+            return match why.is_empty() {
+                true => (EngineStanding::Flat, self.trouble().into_iter().collect()),
+                false => (EngineStanding::Residual, why),
+            };
         }
         match self.unanswered(record) {
             Some(why) => (EngineStanding::Late, [why].into_iter().chain(self.trouble()).collect()),
