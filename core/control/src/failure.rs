@@ -14,6 +14,15 @@ pub enum Failure {
         /// Each reason.
         reasons: Vec<String>,
     },
+    /// What stands says no: it is no matter of role.
+    Declined {
+        /// What was asked.
+        asked: String,
+        /// Why.
+        what: String,
+        /// What to do instead.
+        next: String,
+    },
     /// Somebody has to sign first.
     NeedsApproval {
         /// What was asked.
@@ -92,7 +101,7 @@ impl Failure {
     /// The exit status of the command line for it (design: 'Command line').
     pub fn status(&self) -> u8 {
         match self {
-            Self::Refused { .. } | Self::Crossed { .. } => 3,
+            Self::Refused { .. } | Self::Crossed { .. } | Self::Declined { .. } => 3,
             Self::NeedsApproval { .. } => 9,
             Self::NotFound { .. } => 4,
             Self::Backend { error, .. } => match error.kind {
@@ -115,6 +124,9 @@ impl Failure {
                 format!("deciding on '{asked}'"),
                 "The refusal is in the journal. Ask somebody whose role allows it.".into(),
             ),
+            Self::Declined { asked, what, next } => {
+                told(format!("refused: {what}"), format!("deciding on '{asked}'"), next.clone())
+            }
             Self::NeedsApproval { asked, why, .. } => told(
                 format!("waiting for approval: {why}"),
                 format!("deciding on '{asked}'"),

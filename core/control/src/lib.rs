@@ -9,6 +9,7 @@ pub mod find;
 pub mod installation;
 pub mod journal;
 mod key_file;
+pub mod kill;
 pub mod mount;
 pub mod observe;
 pub mod open;

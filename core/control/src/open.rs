@@ -5,14 +5,15 @@ use crate::catalogue;
 use crate::config::{Config, ConfigError, Wanted, environment_told};
 use crate::failure::Told;
 use crate::installation::{InstallationKey, random_id};
-use crate::journal::{ClosedJournal, FileJournal, Journal, JournalError};
+use crate::journal::{ClosedJournal, FileJournal, Journal, JournalError, Patient};
 use crate::mount::{OnMountChange, mount_all};
 use crate::serve::Control;
 use crate::surroundings::Surroundings;
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::person::{Person, Who};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 /// What the session is for.
 #[derive(Clone, Default)]
@@ -40,6 +41,9 @@ pub enum OpenError {
     /// No environment.
     #[error(transparent)]
     Environment(#[from] UnknownEnvironment),
+    /// Configuration, and nobody says which environment it would have been.
+    #[error("{0}")]
+    Blind(ConfigError),
     /// The state's folder.
     #[error("the state's folder {folder} can't be used: {why}")]
     State {
@@ -72,6 +76,10 @@ impl OpenError {
         let (doing, next) = match self {
             Self::Config(error) => return error.told(),
             Self::Environment(unknown) => return environment_told(unknown),
+            Self::Blind(_) => (
+                "reading the configuration".to_owned(),
+                "Mend it; or name the environment with '--env': the cockpit and the kill-switch open without a configuration then.".to_owned(),
+            ),
             Self::State { .. } => (opening(), "Check its owner and mode, or set XDG_STATE_HOME.".to_owned()),
             Self::Journal(error) => (opening(), error.hint().to_owned()),
             Self::NoPlugins { searched } => (
@@ -101,7 +109,7 @@ impl OpenError {
     pub fn status(&self) -> u8 {
         match self {
             Self::Config(ConfigError::Environment(_)) | Self::Environment(_) => 2,
-            Self::Config(_) | Self::State { .. } | Self::NoHome { .. } => 1,
+            Self::Config(_) | Self::Blind(_) | Self::State { .. } | Self::NoHome { .. } => 1,
             Self::Journal(JournalError::Broken(_) | JournalError::Replaced { .. }) => 6,
             Self::Journal(_) => 1,
             Self::NoPlugins { .. } => 5,
@@ -130,12 +138,17 @@ pub fn state_folder(surroundings: &Surroundings, environment: Option<Environment
 /// Opens a session.
 pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_>) -> Result<Control, OpenError> {
     need_home(&surroundings)?;
-    let config = Config::load(&surroundings, wanted)?;
+    let (config, broken) = match Config::load(&surroundings, wanted) {
+        Ok(config) => (config, None),
+        Err(error) if opening.watches => without_configuration(&surroundings, wanted, error)?,
+        Err(error) => return Err(error.into()),
+    };
     if opening.needs_environment && config.environment.is_none() {
         return Err(UnknownEnvironment::Unset.into());
     }
     let folders = catalogue::folders(&config, &surroundings);
-    if catalogue::all(&folders).is_empty() {
+    // Where the plugins lie may stand in the very file that can't be read.
+    if broken.is_none() && catalogue::all(&folders).is_empty() {
         let searched = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
         return Err(OpenError::NoPlugins { searched });
     }
@@ -150,25 +163,66 @@ pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_
         }
         Err(error) => return Err(error),
     };
-    let who = who(&config, &surroundings, session);
-    let look_only = closed.or_else(|| opening.look_only.clone()).or_else(|| look_only(&surroundings));
+    let who = who_of(Some(&config).filter(|_| broken.is_none()), &surroundings, session);
+    let look_only =
+        broken.clone().or(closed).or_else(|| opening.look_only.clone()).or_else(|| look_only(&surroundings));
     let besides = opening.besides.filter(|_| !opening.looks || config.environment.is_none());
     let mounts = mount_all(&config, &surroundings, Some(&key), besides, opening.on_change.as_ref());
+    let journal = Arc::new(Patient::new(journal));
     Ok(Control {
         classes: config.classes(),
-        look_only: RwLock::new(look_only),
+        look_only: Arc::new(RwLock::new(look_only)),
         surroundings,
         config,
+        broken,
         who,
         mounts,
-        journal,
+        journal: journal.clone(),
+        patient: journal,
+        switch: OnceLock::new(),
         key,
     })
 }
 
+/// A cockpit without a configuration: defaults for everything, and it looks only. Its kill-switch works all the same.
+fn without_configuration(
+    surroundings: &Surroundings,
+    wanted: Wanted<'_>,
+    error: ConfigError,
+) -> Result<(Config, Option<String>), OpenError> {
+    let why = format!("the configuration can't be read: {error}");
+    let environment = environment_without(surroundings, wanted, error)?;
+    let config = Config { environment: Some(environment), ..Config::default() };
+    Ok((Config { warnings: vec![why.clone()], ..config }, Some(why)))
+}
+
+/// The environment that `--env` or `DP_ENVIRONMENT` name, where no configuration gives other names a meaning.
+pub(crate) fn environment_without(
+    surroundings: &Surroundings,
+    wanted: Wanted<'_>,
+    error: ConfigError,
+) -> Result<Environment, OpenError> {
+    let named = match wanted {
+        Wanted::Demo => return Ok(Environment::Demo),
+        Wanted::Named(name) => Some(name),
+        Wanted::AsConfigured => surroundings.var("DP_ENVIRONMENT"),
+    };
+    match (error, named) {
+        // It could be read; the name is what is wrong.
+        (error @ ConfigError::Environment(_), _) => Err(error.into()),
+        (_, Some(name)) => Ok(Environment::parse(name, &BTreeMap::new())?),
+        (error, None) => Err(OpenError::Blind(error)),
+    }
+}
+
 /// Who sits here: configuration's handle and role for the Unix user, else the user's own name and no role.
 pub fn who(config: &Config, surroundings: &Surroundings, session: String) -> Who {
-    let (person, role) = config.person_of(&surroundings.user);
+    who_of(Some(config), surroundings, session)
+}
+
+/// The same where the configuration may be unreadable: then nobody has a role.
+pub(crate) fn who_of(config: Option<&Config>, surroundings: &Surroundings, session: String) -> Who {
+    let (person, role) = config.map(|config| config.person_of(&surroundings.user)).unwrap_or_default();
     let person = person.unwrap_or_else(|| Person::of_unix(&surroundings.user));
     Who { person, role, session }
 }

@@ -4,8 +4,9 @@
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::installation::{InstallationKey, random_id};
-use crate::journal::Journal;
+use crate::journal::{Journal, Patient};
 use crate::key_file::NextKey;
+use crate::kill::{Switch, SwitchOpening};
 use crate::mount::Mount;
 use crate::surroundings::Surroundings;
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ use quarterdeck_domain::person::Who;
 use quarterdeck_domain::request::{Purpose, Request, Target};
 use quarterdeck_domain::state::State;
 use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Instant;
 
 /// A request and what goes beside it.
@@ -68,9 +69,13 @@ pub struct Control {
     pub mounts: Vec<Mount>,
     /// Where everything is written down.
     pub journal: Arc<dyn Journal>,
+    /// Why the configuration can't be read, if so: then what is configured is nothing.
+    pub broken: Option<String>,
+    pub(crate) patient: Arc<Patient>,
+    pub(crate) switch: OnceLock<Option<Arc<Switch>>>,
     pub(crate) key: InstallationKey,
     pub(crate) classes: BTreeMap<String, Class>,
-    pub(crate) look_only: RwLock<Option<String>>,
+    pub(crate) look_only: Arc<RwLock<Option<String>>>,
 }
 
 impl Control {
@@ -116,6 +121,23 @@ impl Control {
             }
             (Err(_), Err(failure)) => Err(failure),
         }
+    }
+
+    /// The kill-switch of this session's environment; `None` where no environment is chosen. It is opened when it is asked
+    /// for first, under this program's name: `cockpit`, `watch`, a verb.
+    pub fn switch(&self, program: &str) -> Option<&Arc<Switch>> {
+        let open = || {
+            Some(Switch::open(SwitchOpening {
+                surroundings: &self.surroundings,
+                environment: self.config.environment?,
+                config: Some(&self.config).filter(|_| self.broken.is_none()),
+                who: self.who.clone(),
+                journal: self.patient.clone(),
+                program: program.to_owned(),
+                look_only: self.look_only.clone(),
+            }))
+        };
+        self.switch.get_or_init(open).as_ref()
     }
 
     /// The state, folded up to what any process has written by now.

@@ -78,6 +78,13 @@ impl Surroundings {
         self.var("XDG_DATA_HOME").map_or_else(|| self.home().join(".local/share"), PathBuf::from).join("quarterdeck")
     }
 
+    /// The machine's folder of states, `/var/lib/quarterdeck`: what several users share. A release build knows one place, as
+    /// it does for the machine's configuration.
+    pub fn var_lib(&self) -> PathBuf {
+        let elsewhere = self.var("QUARTERDECK_VAR").filter(|_| cfg!(debug_assertions));
+        elsewhere.map_or_else(|| PathBuf::from("/var/lib/quarterdeck"), PathBuf::from)
+    }
+
     /// All entries, values as bytes: a plugin's manifest says which of them it is handed.
     pub fn entries(&self) -> impl Iterator<Item = (String, Vec<u8>)> + '_ {
         self.vars.iter().filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.clone().into_vec())))

@@ -126,6 +126,11 @@ impl Watch {
         let seen = Arc::new(Mutex::new(control.mounts.iter().map(Observation::new).collect::<Vec<_>>()));
         let eye = Eye { control, nudges, seen, verified: Arc::default(), tell };
         eye.tell_all();
+        if let Some(switch) = eye.control.switch("cockpit") {
+            let tell = eye.tell.clone();
+            tell(Notice::Kill(Box::new(switch.row())));
+            switch.start(Arc::new(move |row| tell(Notice::Kill(Box::new(row)))))?;
+        }
         let teller = eye.clone();
         let options = TailOptions { first_lines: FIRST_LINES, clock: Timestamp::now };
         let tail = Tail::start(sources(&eye.control), options, move |news| teller.heard(news))?;
@@ -147,7 +152,8 @@ impl Watch {
 
     /// True while every thread that watches lives.
     pub fn is_alive(&self) -> bool {
-        self.threads.iter().all(|thread| !thread.is_finished())
+        let switch = self.eye.control.switch("cockpit").is_none_or(|switch| switch.is_alive());
+        switch && self.threads.iter().all(|thread| !thread.is_finished())
     }
 
     /// Asks one layer, or all, at once; a wait before a restart ends.
@@ -162,7 +168,10 @@ impl Watch {
 
 impl Eye {
     /// What the tail brought. A line of our own journal is folded before it is shown.
-    fn heard(&self, news: TailNews) {
+    fn heard(&self, mut news: TailNews) {
+        if let Some(switch) = self.control.switch("cockpit") {
+            switch.saw(&mut news.lines);
+        }
         if news.lines.iter().any(|line| line.source.as_ref() == JOURNAL) {
             self.fold();
         }
@@ -176,6 +185,9 @@ impl Eye {
         self.catch_up();
         self.tell_journal();
         self.tell_secrets();
+        if let Some(switch) = self.control.switch("cockpit") {
+            switch.journal_grew();
+        }
     }
 
     fn catch_up(&self) {

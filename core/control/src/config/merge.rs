@@ -7,7 +7,8 @@ use toml::{Table, Value};
 
 /// The tables that decide who may do what. In Production they count only from the machine's own, root-owned file: a
 /// file planted in a working folder must not make a Governance officer.
-pub(super) const PRIVILEGED: [&str; 5] = ["person", "plugins", "layers", "secret", "backend"];
+pub(super) const PRIVILEGED: [&str; 9] =
+    ["person", "plugins", "layers", "secret", "backend", "kill_switch", "engine", "market", "desk"];
 
 /// Parses one file and anchors its paths.
 pub(super) fn parse(text: &str, file: &Path) -> Result<Table, ConfigError> {
@@ -55,8 +56,9 @@ fn anchor(table: &mut Table, folder: &Path) {
             }
         }
     }
-    if let Some(Value::Table(plugins)) = table.get_mut("plugins") {
-        plugins.get_mut("folders").into_iter().for_each(|value| anchor_value(value, folder));
+    for (name, key) in [("plugins", "folders"), ("kill_switch", "folder")] {
+        let value = table.get_mut(name).and_then(|table| table.get_mut(key));
+        value.into_iter().for_each(|value| anchor_value(value, folder));
     }
     if let Some(Value::Array(sources)) = table.get_mut("audit").and_then(|audit| audit.get_mut("source")) {
         for source in sources {

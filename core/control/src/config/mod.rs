@@ -2,17 +2,20 @@
 //! and plugins from any file that root does not own.
 
 pub mod duration;
+mod market;
 mod merge;
 mod schema;
 
+pub(crate) use market::is_engine;
 pub use merge::{distance, nearest};
-pub use schema::{BackendTable, File, KeyNames, SecretTable, SettingValue, SourceTable};
+pub use schema::{BackendTable, EngineTable, File, KeyNames, PersonTable, SecretTable, SettingValue, SourceTable};
 
 use crate::failure::Told;
 use crate::ordinary;
 use crate::surroundings::Surroundings;
 use quarterdeck_domain::access::Class;
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
+use quarterdeck_domain::market::Market;
 use quarterdeck_domain::person::{Person, Role};
 use quarterdeck_domain::sanitise;
 use std::collections::BTreeMap;
@@ -107,7 +110,7 @@ pub enum Wanted<'a> {
 }
 
 /// All that was configured.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     /// The merged file.
     pub file: File,
@@ -194,7 +197,15 @@ impl Config {
         self.file.secret.iter().find(|secret| secret.name == name || secret.key.as_deref() == Some(name))
     }
 
+    /// The market's hours, where configuration tells them.
+    pub fn market(&self) -> Option<Market> {
+        // Checked when it was loaded.
+        market::market(&self.file.market).ok().flatten()
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
+        market::market(&self.file.market)?;
+        market::engines(&self.file.engine)?;
         let wrong = |key: String, what: String| Err(ConfigError::Value { key, what });
         for person in &self.file.person {
             if Person::parse(&person.name).is_none() {
@@ -273,8 +284,8 @@ fn strip(table: &mut Table, keys: &[&str], file: &Path, why: &str, warnings: &mu
     }
 }
 
-/// The backends and secrets of a file belong to the environment that the file names: a session in another one is not led
-/// to them by a flag (R2.2).
+/// The backends, the secrets, the engines and the latch of a file belong to the environment that the file names: a session
+/// in another one is not led to them by a flag (R2.2).
 fn strip_of_another(
     table: &mut Table,
     file: &Path,
@@ -288,7 +299,7 @@ fn strip_of_another(
         return;
     }
     let why = format!("it belongs to {}, and this session is in {}", owner.title(), here.title());
-    strip(table, &["backend", "secret", "layers"], file, &why, warnings);
+    strip(table, &["backend", "secret", "layers", "kill_switch", "engine", "market"], file, &why, warnings);
 }
 
 /// `[environment]` of a table, as far as it can be read.

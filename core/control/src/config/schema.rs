@@ -15,6 +15,12 @@ pub struct File {
     pub person: Vec<PersonTable>,
     /// The desk that is called when the screen can't help.
     pub desk: DeskTable,
+    /// Where the kill-switch lies.
+    pub kill_switch: KillSwitchTable,
+    /// The engines that are expected.
+    pub engine: Vec<EngineTable>,
+    /// When positions can be closed.
+    pub market: MarketTable,
     /// The order of resolution.
     pub layers: LayersTable,
     /// The backends by instance name.
@@ -61,6 +67,42 @@ pub struct PersonTable {
 pub struct DeskTable {
     /// A telephone number.
     pub phone: Option<String>,
+}
+
+/// `[kill_switch]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KillSwitchTable {
+    /// The folder above the latch, the engines' sockets and the list of those who are present.
+    pub folder: Option<PathBuf>,
+}
+
+/// `[[engine]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineTable {
+    /// The name of its socket and its status file, without the ending.
+    pub name: String,
+    /// The account it trades on; its last four are shown.
+    pub account: Option<String>,
+    /// Whom to call to stop it at the broker.
+    pub phone: Option<String>,
+}
+
+/// `[market]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MarketTable {
+    /// The zone its times are in: `America/New_York`.
+    pub zone: Option<String>,
+    /// When it opens: `09:30`.
+    pub open: Option<String>,
+    /// When it closes: `16:00`.
+    pub close: Option<String>,
+    /// The days on which it opens: `["mon", "tue"]`.
+    pub days: Option<Vec<String>>,
+    /// The days on which it does not: `["2026-12-25"]`.
+    pub holidays: Vec<String>,
 }
 
 /// `[layers]`

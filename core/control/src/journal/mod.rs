@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod folder;
 mod lock;
+mod patient;
 mod pen;
 mod queue;
 mod reader;
@@ -18,6 +19,7 @@ pub use closed::ClosedJournal;
 pub use error::JournalError;
 pub use file::{FileJournal, Opening};
 pub use folder::{files, is_journal_file};
+pub use patient::Patient;
 pub use verify::{Progress, verify_all};
 
 use quarterdeck_domain::chain::Head;

@@ -1,0 +1,71 @@
+//! The short way to the switch, for the command line: it needs no plugin, no journal that can be written, and no
+//! configuration that can be read. Refuses to mount anything, and to guess an environment.
+
+use super::{Switch, SwitchOpening};
+use crate::config::{Config, Wanted};
+use crate::failure::Told;
+use crate::installation::random_id;
+use crate::journal::{ClosedJournal, FileJournal, Journal, JournalError, Opening, Patient};
+use crate::open::{OpenError, environment_without, need_home, state_folder, who_of};
+use crate::surroundings::Surroundings;
+use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
+use quarterdeck_domain::person::Who;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::Arc;
+
+/// Where somebody stands who reaches the switch this way.
+pub struct Post {
+    /// The switch, open and not started.
+    pub switch: Arc<Switch>,
+    /// Who asks.
+    pub who: Who,
+    /// Where.
+    pub environment: Environment,
+    /// What was configured, if it can be read.
+    pub config: Option<Config>,
+    /// Why it can't be, if so.
+    pub broken: Option<Told>,
+}
+
+/// Opens it.
+pub fn post(surroundings: &Surroundings, wanted: Wanted<'_>, program: &str) -> Result<Post, OpenError> {
+    let (config, broken, environment) = match Config::load(surroundings, wanted) {
+        Ok(config) => {
+            let environment = config.environment.ok_or(UnknownEnvironment::Unset)?;
+            (Some(config), None, environment)
+        }
+        Err(error) => {
+            let told = error.told();
+            (None, Some(told), environment_without(surroundings, wanted, error)?)
+        }
+    };
+    let session = random_id("sess", 12);
+    let who = who_of(config.as_ref(), surroundings, session.clone());
+    let switch = Switch::open(SwitchOpening {
+        surroundings,
+        environment,
+        config: config.as_ref(),
+        who: who.clone(),
+        journal: Arc::new(Patient::new(journal(surroundings, environment, &session))),
+        program: program.to_owned(),
+        look_only: Arc::default(),
+    });
+    Ok(Post { switch, who, environment, config, broken })
+}
+
+/// The journal; where there can be none, one that says why.
+fn journal(surroundings: &Surroundings, environment: Environment, session: &str) -> Arc<dyn Journal> {
+    let folder = state_folder(surroundings, Some(environment));
+    let io = |text: String| JournalError::Io { doing: "opening the state's folder", path: folder.clone(), text };
+    let opened = need_home(surroundings)
+        .map_err(|error| io(error.to_string()))
+        .and_then(|()| {
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.map_err(|error| io(error.to_string()))
+        })
+        .and_then(|()| FileJournal::open(Opening::of(folder.join("journal"), Some(environment), session)));
+    match opened {
+        Ok(journal) => Arc::new(journal),
+        Err(error) => Arc::new(ClosedJournal::new(error)),
+    }
+}
