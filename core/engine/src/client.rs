@@ -9,7 +9,6 @@ use crate::obey::{Fact, Obedience};
 use crate::shell::{self, Ending, Say, Shared, Shell, lock};
 use crate::socket::{NoSocket, Observers};
 use crate::status::Status;
-use jiff::Timestamp;
 use quarterdeck_clock::moment;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::{Beat, Moment, Step};
@@ -81,8 +80,8 @@ pub struct Report {
     pub orders: Option<Seen>,
     /// Instruments with a position.
     pub positions: Option<Seen>,
-    /// When the last order was sent.
-    pub last_order: Option<Timestamp>,
+    /// When the last order was sent: [`crate::moment`], taken under its permit.
+    pub last_order: Option<Moment>,
     /// The link to the venue is up.
     pub link_up: bool,
     /// What keeps the engine from the next step, in words; empty when nothing does. At level 4 it makes it RESIDUAL.
@@ -283,7 +282,10 @@ fn set_up(places: Places, identity: Identity, say: Say) -> Result<(Shell, Shared
     };
     let gate = Gate::new().map_err(ClientError::Thread)?;
     let status = Status::new(&name);
-    let left = status.left(&places.engines, identity.environment.name());
+    let mut left = status.left(&places.engines, identity.environment.name());
+    if let Some(left) = &mut left {
+        left.closing_has_begun(|episode| closings.has_begun(episode));
+    }
     let shared = Shared::new(Obedience::begin(left, &moment()), gate, closings, closings_path);
     let latch = Latch::new(places.latch, identity.environment);
     let mut shell = Shell { identity, folder, _name: lock, latch, observers, status, say, trouble, second: 0 };

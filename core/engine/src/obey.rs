@@ -41,6 +41,16 @@ pub(crate) struct Left {
     pub(crate) boot_id: String,
 }
 
+impl Left {
+    /// It may have died between its first closing and the status file: what is half closed is not at level 3.
+    pub(crate) fn closing_has_begun(&mut self, in_episode: impl Fn(&str) -> bool) {
+        if self.obeys.order.level() == 3 && in_episode(&self.obeys.episode) {
+            self.obeys.order = Order::Halt;
+            self.obeys.by_deadline = true;
+        }
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub(crate) enum Fact<'a> {
@@ -188,7 +198,8 @@ impl Obedience {
             orders_synced: report.orders.as_ref().map(utc),
             positions: report.positions.as_ref().map(|seen| seen.count),
             positions_synced: report.positions.as_ref().map(utc),
-            last_order: report.last_order,
+            last_order: report.last_order.as_ref().map(|at| at.utc),
+            last_order_ns: report.last_order.as_ref().filter(|at| at.boot_id == now.boot_id).map(|at| at.boot_ns),
             link: if report.link_up { "up" } else { "down" }.into(),
             trouble: self.trouble(more_trouble, now),
             ..told

@@ -317,6 +317,7 @@ fn blank(identity: &Identity, now: &Moment) -> Beat {
         positions: None,
         positions_synced: None,
         last_order: None,
+        last_order_ns: None,
         link: "down".into(),
         trouble: String::new(),
     }

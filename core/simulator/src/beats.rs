@@ -104,6 +104,7 @@ mod tests {
             positions: Some(3),
             positions_synced: None,
             last_order: None,
+            last_order_ns: None,
             link: "up".into(),
             trouble: "3 positions".into(),
         }

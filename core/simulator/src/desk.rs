@@ -7,7 +7,7 @@ use crate::options::{DieAt, Options};
 use crate::orders::Plan;
 use crate::venue::{Ask, Order, Refused, Venue};
 use jiff::Timestamp;
-use quarterdeck_engine::{Client, Closing, Duty, Report, Seen};
+use quarterdeck_engine::{Client, Closing, Duty, Moment, Report, Seen};
 use rustix::process::{Signal, getpid, kill_process};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -34,7 +34,7 @@ pub(crate) struct Desk {
 struct View {
     orders: Option<Seen>,
     positions: Option<Seen>,
-    last_order: Option<Timestamp>,
+    last_order: Option<Moment>,
 }
 
 /// How often each step was taken in this process, for [`DieAt`].
@@ -79,11 +79,11 @@ impl Desk {
         if permit.is_none() && !self.faults().defies() || lock(&self.audit).flush().is_err() {
             return false;
         }
-        let at = quarterdeck_clock::utc();
+        let at = quarterdeck_clock::moment();
         let Ok(asks) = self.venue.look(|book| self.plan.next(book)) else { return false };
         for ask in asks {
             // What the venue refuses stands in the audit file.
-            let _ = self.carry(&ask, at);
+            let _ = self.carry(&ask, at.utc);
         }
         lock(&self.seen).last_order = Some(at);
         true
@@ -123,7 +123,7 @@ impl Desk {
             busy: self.busy,
             orders: seen.orders.clone(),
             positions: seen.positions.clone(),
-            last_order: seen.last_order,
+            last_order: seen.last_order.clone(),
             link_up: looked.is_ok(),
             trouble: troubles.join("; "),
         });

@@ -94,6 +94,9 @@ pub struct Beat {
     pub positions_synced: Option<Timestamp>,
     /// When it last sent an order.
     pub last_order: Option<Timestamp>,
+    /// The same by the boot clock: what is compared with BLOCKED where it is told, since nobody steps that clock.
+    #[serde(default)]
+    pub last_order_ns: Option<u64>,
     /// `up` or `down`: the link to the venue.
     pub link: String,
     /// What keeps it from the next step, in words; empty when nothing does.

@@ -45,6 +45,7 @@ fn engine(blocked: Option<i64>) -> EngineRow {
         positions: None,
         positions_synced: None,
         last_order: None,
+        last_order_ns: None,
         link: "up".into(),
         trouble: String::new(),
     };

@@ -308,8 +308,17 @@ impl Case<'_> {
         }
         let a_second = record.since.saturating_add(LATE).unwrap_or(record.since);
         let blocked = blocked_at(self.beat, record).unwrap_or(a_second);
-        let own = self.beat.last_order.filter(|order| *order > blocked && !self.may_be_closing(*order, record));
-        let seen = self.heard.last_order_seen.filter(|order| *order > blocked);
+        let own = match (self.beat.last_order_ns, self.beat.steps.blocked_ns) {
+            // One clock that nobody steps says it all.
+            (Some(order_ns), Some(blocked_ns)) => {
+                let slack_ns = u64::try_from(SLACK.as_nanos()).unwrap_or(0);
+                (order_ns > blocked_ns.saturating_add(slack_ns)).then(|| wall(self.beat, order_ns))
+            }
+            _ => self.beat.last_order.filter(|order| *order > blocked && *order > record.began),
+        };
+        let own = own.filter(|order| !self.may_be_closing(*order, record));
+        // On a wall clock that was set back since, an order from before the stop would seem to be after BLOCKED.
+        let seen = self.heard.last_order_seen.filter(|order| *order > blocked && *order > record.began);
         let order = own.max(seen)?;
         Some(format!("says blocked, sent an order at {}", clock(order)))
     }

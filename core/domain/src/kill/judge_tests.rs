@@ -38,6 +38,7 @@ fn trading(ms: i64) -> Beat {
         positions: Some(3),
         positions_synced: Some(wall(ms)),
         last_order: Some(wall(-500)),
+        last_order_ns: None,
         link: "up".into(),
         trouble: String::new(),
     }
@@ -67,6 +68,7 @@ fn flat(ms: i64) -> Beat {
         resting_orders: Some(0),
         positions: Some(0),
         last_order: Some(wall(200)),
+        last_order_ns: None,
         ..blocked(ms)
     };
     beat.steps.cancelled_ns = Some(GIVEN + 100_000_000);
@@ -443,4 +445,25 @@ proptest::proptest! {
         }
         proptest::prop_assert!(!row.standing.is_bad() || !row.why.is_empty() || row.standing == Residual && record.order == Order::Trade || later + ms < 1_000);
     }
+}
+
+#[test]
+fn a_wall_clock_that_was_set_back_makes_no_liar_and_hides_none() {
+    // The last order was sent half a second before the stop; then the clock went back an hour, and the engine says on.
+    let record = ordered(Order::Stop);
+    let before = |at: Timestamp| at.saturating_sub(hour(1)).expect("a time");
+    let mut now = after(2_000);
+    now.utc = before(now.utc);
+    let mut beat = Beat { at: now.utc, ..blocked(2_000) };
+    beat.orders_synced = beat.orders_synced.map(before);
+    beat.positions_synced = beat.positions_synced.map(before);
+    let judged = |beat: &Beat, seen: Option<Timestamp>| {
+        let heard = Heard { last_order_seen: seen, ..heard(beat.clone()) };
+        judge("alpha", &heard, Some(&record), &now).standing
+    };
+    assert_eq!(judged(&beat, beat.last_order), Blocked, "told by the wall clock alone");
+    beat.last_order_ns = Some(GIVEN - SECOND / 2);
+    assert_eq!(judged(&beat, None), Blocked, "told by the boot clock");
+    beat.last_order = Some(now.utc);
+    assert_eq!(judged(&Beat { last_order_ns: Some(GIVEN + SECOND), ..beat }, None), Defying, "and a lie is a lie");
 }

@@ -430,6 +430,7 @@ fn beat(generation: u64) -> Beat {
         positions: None,
         positions_synced: None,
         last_order: None,
+        last_order_ns: None,
         link: "up".into(),
         trouble: String::new(),
     }

@@ -141,6 +141,7 @@ impl World {
             positions: None,
             positions_synced: None,
             last_order: None,
+            last_order_ns: None,
             link: "up".into(),
             trouble: String::new(),
         };

@@ -87,6 +87,7 @@ fn beat(name: &str, account: &str, numbers: (u64, u64), last: &str) -> Beat {
         positions: Some(numbers.1),
         positions_synced: Some(now()),
         last_order: Some(at(&format!("2026-05-04T{last}Z"))),
+        last_order_ns: None,
         link: "up".into(),
         trouble: String::new(),
     }
