@@ -78,6 +78,13 @@ impl InstallationKey {
     }
 }
 
+/// Random bytes, for what nobody may know beforehand.
+pub fn random<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0u8; N];
+    getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    Ok(bytes)
+}
+
 /// `prefix-` and so many random hex digits.
 pub fn random_id(prefix: &str, digits: usize) -> String {
     let mut bytes = vec![0u8; digits.div_ceil(2)];

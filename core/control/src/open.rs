@@ -228,7 +228,7 @@ pub(crate) fn who_of(config: Option<&Config>, surroundings: &Surroundings, sessi
 }
 
 /// The documents' own switches for read-only (R4.7).
-fn look_only(surroundings: &Surroundings) -> Option<String> {
+pub(crate) fn look_only(surroundings: &Surroundings) -> Option<String> {
     if surroundings.switched_on("DP_IBKR__READONLY") {
         return Some("DP_IBKR__READONLY is on".into());
     }

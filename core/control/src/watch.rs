@@ -1,17 +1,19 @@
 //! Keeps an eye on every layer while a cockpit is open, and tells what it sees. Refuses to wait for one backend because
 //! of another: each has a thread of its own, asleep until its time, a nudge, or its process's death.
 
-use crate::config::duration;
+use crate::config::{Config, duration};
 use crate::journal::verify_all;
 use crate::mount::Mount;
 use crate::observe::Observation;
 use crate::open::state_folder;
 use crate::overview::{LayerListing, secret_rows};
 use crate::serve::Control;
+use crate::surroundings::Surroundings;
 use crate::tail::{Location, Places, Source, Tail, TailNews, TailOptions};
 use jiff::Timestamp;
 use quarterdeck_domain::audit::AuditLine;
 use quarterdeck_domain::catalogue::EventKind;
+use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::event::{Detail, Status};
 use quarterdeck_domain::kill::KillRow;
 use quarterdeck_domain::overview::{BackendRow, Condition, JournalRow, SecretRow, SourceRow};
@@ -308,16 +310,26 @@ const FIRST_LINES: usize = 1_000;
 
 /// What is tailed: the journal, configuration's files, and the guide's own log where it is named or lies at its place.
 pub fn sources(control: &Control) -> Vec<Source> {
-    let mut sources =
-        vec![Source { name: JOURNAL.into(), at: Location::Journal(journal_folder(control)), every: None }];
-    sources.extend(control.config.file.audit.source.iter().map(|source| Source {
+    sources_of(&control.surroundings, Some(&control.config), control.config.environment)
+}
+
+/// The same without a session; without a configuration its files are not known.
+pub fn sources_of(
+    surroundings: &Surroundings,
+    config: Option<&Config>,
+    environment: Option<Environment>,
+) -> Vec<Source> {
+    let journal = state_folder(surroundings, environment).join("journal");
+    let mut sources = vec![Source { name: JOURNAL.into(), at: Location::Journal(journal), every: None }];
+    let configured = config.map(|config| config.file.audit.source.as_slice()).unwrap_or_default();
+    sources.extend(configured.iter().map(|source| Source {
         name: sanitise::line(&source.name, 20).into_owned(),
         at: Location::File(source.path.clone()),
         every: source.every.as_deref().and_then(|text| duration::parse(text).ok()),
     }));
-    let cwd = &control.surroundings.cwd;
+    let cwd = &surroundings.cwd;
     let usual = cwd.join("logs/security_audit.log");
-    let named = control.surroundings.var("DP_AUDIT_LOG_FILE").map(|file| cwd.join(file));
+    let named = surroundings.var("DP_AUDIT_LOG_FILE").map(|file| cwd.join(file));
     if let Some(path) = named.or_else(|| usual.is_file().then_some(usual)) {
         sources.push(Source { name: "security".into(), at: Location::File(path), every: None });
     }

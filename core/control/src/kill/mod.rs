@@ -205,6 +205,13 @@ impl Switch {
         life.as_ref().is_none_or(|life| life.threads.iter().all(|thread| !thread.is_finished()))
     }
 
+    /// From here on nothing may be changed from here, and why. A stop doesn't ask.
+    pub fn look_only(&self, why: &str) {
+        if let Ok(mut look_only) = self.policy.look_only.write() {
+            *look_only = Some(why.to_owned());
+        }
+    }
+
     /// Where it lies.
     pub fn place(&self) -> &Place {
         &self.place

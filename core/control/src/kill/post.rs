@@ -6,12 +6,12 @@ use crate::config::{Config, Wanted};
 use crate::failure::Told;
 use crate::installation::random_id;
 use crate::journal::{ClosedJournal, FileJournal, Journal, JournalError, Opening, Patient};
-use crate::open::{OpenError, environment_without, need_home, state_folder, who_of};
+use crate::open::{OpenError, environment_without, look_only, need_home, state_folder, who_of};
 use crate::surroundings::Surroundings;
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::person::Who;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 /// Where somebody stands who reaches the switch this way.
 pub struct Post {
@@ -48,7 +48,7 @@ pub fn post(surroundings: &Surroundings, wanted: Wanted<'_>, program: &str) -> R
         who: who.clone(),
         journal: Arc::new(Patient::new(journal(surroundings, environment, &session))),
         program: program.to_owned(),
-        look_only: Arc::default(),
+        look_only: Arc::new(RwLock::new(look_only(surroundings))),
     });
     Ok(Post { switch, who, environment, config, broken })
 }
