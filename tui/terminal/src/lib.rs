@@ -27,6 +27,7 @@ mod tty;
 pub use ascii::{ascii_char, locale_is_utf8};
 pub use colour::{ColorFlag, ColorMode};
 pub use features::Features;
+pub use fuse::Busy;
 pub use key::{Ending, Input, Key, KeyCode, Mouse, MouseKind};
 pub use screen::{COPY_MOST, Frame, Screen, TooLong};
 pub use terminal::{Limits, Terminal};
