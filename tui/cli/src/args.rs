@@ -2,6 +2,7 @@
 //! act.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use quarterdeck_simulator::{DieAt, Misbehave, Rate};
 use std::path::PathBuf;
 
 /// A terminal cockpit from which a trading firm's people see and steer their secrets.
@@ -19,6 +20,11 @@ pub(crate) struct Line {
 const AFTER: &str = "Without a verb: the cockpit. First time here: 'quarterdeck demo', then 'quarterdeck init'.\n\
 Exit status: 0 done, 1 failed, 2 usage, 3 refused by policy, 4 not found, 5 backend unavailable, 6 integrity broken,\n\
 7 conflict, 8 done here, not confirmed everywhere, 9 waiting for approval.";
+
+const KILL: &str = "stop and halt need no plugin, no backend, no journal and no configuration that can be read, and --readonly \
+doesn't\nhinder them. On a terminal they ask for a code; in a script they take the environment's full name:\n  \
+quarterdeck kill stop --env production --confirm production\n\
+Their exit status: 0 every engine confirmed, 8 not every engine confirmed, 3 refused, 1 nobody heard it.";
 
 /// What every verb understands.
 #[derive(Debug, Clone, Args)]
@@ -83,6 +89,13 @@ pub(crate) enum Verb {
     /// Plugins: list, verify.
     #[command(subcommand)]
     Plugins(Plugins),
+    /// The kill-switch: status, who, stop, halt, hold, release.
+    #[command(subcommand, after_help = KILL)]
+    Kill(Kill),
+    /// Keeps the kill-switch's deadline and retries, without a screen.
+    Watch,
+    /// The reference engine: obeys the kill-switch, its orders are simulated. Not for Production.
+    Engine(Box<Engine>),
     /// Who you are here, and what you may do.
     Whoami,
     /// Explains a verb, a word or a topic.
@@ -106,6 +119,9 @@ pub(crate) struct Init {
     /// Write over a configuration that is there.
     #[arg(long)]
     pub force: bool,
+    /// Set up the kill-switch's latch alone: in any environment, Production too.
+    #[arg(long, conflicts_with = "force")]
+    pub latch: bool,
 }
 
 /// `status`
@@ -230,6 +246,102 @@ pub(crate) enum Plugins {
     List,
     /// Whether each would be loaded, and if not, why.
     Verify,
+}
+
+/// `kill …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Kill {
+    /// What counts, since when, by whom, and what each engine says.
+    Status,
+    /// Who can stop trading, and who can hold, and from where.
+    Who,
+    /// Level 3: no new orders. Becomes level 4 by itself after 5:00, unless held.
+    Stop(Firing),
+    /// Level 4: no new orders, cancel resting ones, close positions.
+    Halt(Firing),
+    /// Keep level 3 and cancel only the automatic level 4.
+    Hold {
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Back to trading.
+    Release {
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// What happened and what was done about it: needed after level 4.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+        /// Release though this engine is not proven flat; once for each.
+        #[arg(long, value_name = "ENGINE")]
+        without: Vec<String>,
+    },
+}
+
+/// `kill stop`, `kill halt`
+#[derive(Debug, Args)]
+pub(crate) struct Firing {
+    /// Where nobody can type a code (a script, a runbook): the environment's full name.
+    #[arg(long, value_name = "ENVIRONMENT")]
+    pub confirm: Option<String>,
+    /// Why; can also be given later, in the cockpit.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Wait so long for the engines' answers; 0 waits for none.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub wait: u64,
+}
+
+/// `engine`
+#[derive(Debug, Args)]
+pub(crate) struct Engine {
+    /// Its name: letters, digits, `-`, `_`, `.`.
+    #[arg(long, default_value = "simulator")]
+    pub name: String,
+    /// The account; only its last four characters are ever told.
+    #[arg(long, default_value = "SIM00001")]
+    pub account: String,
+    /// The folder above `latch` and `engines`; the kill-switch's own place when it is left out.
+    #[arg(long, value_name = "FOLDER")]
+    pub base: Option<PathBuf>,
+    /// The simulated venue's folder, which outlives the engine; below your state folder when it is left out.
+    #[arg(long, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+    /// Write each order as an audit line into this file.
+    #[arg(long, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
+    /// Orders in a time: `2/s`, `12/min`, `0/s` for none.
+    #[arg(long, default_value = "12/min")]
+    pub rate: Rate,
+    /// The same seed gives the same orders.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// Orders that rest at a new venue.
+    #[arg(long, value_name = "NUMBER", default_value_t = 12)]
+    pub orders: u64,
+    /// Instruments with a position at a new venue.
+    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
+    pub positions: u64,
+    /// While stopped, a resting order fills each time so many seconds have passed; 0 for never.
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub fills_every: u64,
+    /// How it goes wrong: late:SECONDS, silent, dead, liar, keeps-orders, rejects-cancel, unsynced, venue-down, says-flat,
+    /// market-shut:HH:MM; once for each.
+    #[arg(long, value_name = "HOW")]
+    pub misbehave: Vec<Misbehave>,
+    /// A file with more such words, read each second.
+    #[arg(long, value_name = "FILE")]
+    pub control: Option<PathBuf>,
+    /// Where it kills itself: received, blocked, cancelling:N, cancelled, closing:N, closed:N, flat.
+    #[arg(long, value_name = "STEP")]
+    pub die_at: Option<DieAt>,
+    /// End when standard input closes.
+    #[arg(long)]
+    pub with_parent: bool,
+    /// Tell each order and each duty on standard output.
+    #[arg(long)]
+    pub verbose: bool,
 }
 
 /// `help`

@@ -1,6 +1,8 @@
 //! Runs the screen: what arrives goes to the model, what the model asks for is done, what it shows is drawn. Refuses to
 //! decide anything and to wait for anybody: every slow thing has a thread of its own and comes back as news.
 
+mod trigger;
+
 use crate::args::{Colour, Common};
 use crate::keys;
 use crate::output::{Outcome, Trouble};
@@ -9,15 +11,17 @@ use jiff::{SignedDuration, Timestamp};
 use quarterdeck_app::{Binding, Copied, Effect, Keymap, Message, Model, News, Seat, Setup, update, wake_at};
 use quarterdeck_control::config::Config;
 use quarterdeck_control::failure::Failure;
+use quarterdeck_control::open::OpenError;
 use quarterdeck_control::serve::{Control, Done};
 use quarterdeck_control::watch::{Notice, Nudges, Tell, Watch};
-use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::request::{Purpose, Request, Target};
 use quarterdeck_panes::{Options, Theme, draw_frame};
 use quarterdeck_terminal::{ColorFlag, ColorMode, Features, Frame, Input, Limits, Screen, Terminal};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
+use trigger::Trigger;
 
 /// A revealed value that was copied leaves the clipboard after this.
 const CLIPBOARD: SignedDuration = SignedDuration::from_secs(30);
@@ -50,9 +54,11 @@ pub(crate) fn run(control: Control, nudges: Arc<Nudges>, common: &Common) -> Out
             "{error}\n  while: opening the terminal\n  next:  run it in a terminal; 'quarterdeck status' needs none"
         ))
     })?;
+    let switch = control.switch("cockpit").cloned().ok_or(UnknownEnvironment::Unset).map_err(OpenError::from)?;
+    let trigger = Trigger::new(switch, environment(&control), send.clone());
     let mut cockpit = Cockpit {
         screen: terminal.screen(),
-        model: Model::new(setup, Timestamp::now()),
+        model: Model::new(setup, quarterdeck_clock::utc()),
         theme,
         ascii: features.ascii,
         clear_clipboard_at: None,
@@ -60,6 +66,7 @@ pub(crate) fn run(control: Control, nudges: Arc<Nudges>, common: &Common) -> Out
         owed: false,
         watch: None,
         control: control.clone(),
+        trigger,
         send,
     };
     let size = terminal.size();
@@ -68,8 +75,14 @@ pub(crate) fn run(control: Control, nudges: Arc<Nudges>, common: &Common) -> Out
     // The first picture stands before anybody is asked anything.
     cockpit.draw();
     cockpit.start(nudges)?;
+    if let Some(why) = &control.broken {
+        let next = "mend it and open the cockpit again; until then it looks only, and ^X works";
+        let message = Message { what: why.clone(), doing: "opening the session".into(), next: next.into() };
+        cockpit.take(News::Failed(message), &terminal);
+    }
     let ending = cockpit.turn(&receive, &terminal);
     drop(terminal);
+    cockpit.trigger.finish();
     let _ = control.serve(Request::CloseSession.into());
     Ok(ending)
 }
@@ -92,8 +105,13 @@ fn opened(control: &Control) -> Result<(), Trouble> {
     }
 }
 
+/// A cockpit is opened on one; see [`Opening::needs_environment`](quarterdeck_control::open::Opening).
+fn environment(control: &Control) -> Environment {
+    control.config.environment.unwrap_or(Environment::Qa)
+}
+
 fn setup(control: &Control) -> Result<Setup, Trouble> {
-    let environment = control.config.environment.unwrap_or(Environment::Qa);
+    let environment = environment(control);
     let seat = Seat {
         environment,
         who: control.who.clone(),
@@ -150,6 +168,7 @@ struct Cockpit {
     owed: bool,
     watch: Option<Watch>,
     control: Arc<Control>,
+    trigger: Trigger,
     send: Sender<Arrival>,
 }
 
@@ -182,7 +201,7 @@ impl Cockpit {
                     prompt |= is_awaited(&arrival);
                     self.arrived(arrival, terminal)
                 }
-                Err(RecvTimeoutError::Timeout) if wake_at(&self.model) <= Timestamp::now() => {
+                Err(RecvTimeoutError::Timeout) if wake_at(&self.model) <= quarterdeck_clock::utc() => {
                     prompt = true;
                     self.tick(terminal)
                 }
@@ -210,13 +229,13 @@ impl Cockpit {
 
     /// How long nothing has to be done: until the model wants the time, or a picture is owed.
     fn patience(&self) -> Duration {
-        let wake = wake_at(&self.model).duration_since(Timestamp::now());
+        let wake = wake_at(&self.model).duration_since(quarterdeck_clock::utc());
         let wake = Duration::try_from(wake).unwrap_or(Duration::ZERO);
         if self.owed { wake.min(PAUSE.saturating_sub(self.drawn.elapsed())) } else { wake }
     }
 
     fn tick(&mut self, terminal: &Terminal) -> Option<u8> {
-        let now = Timestamp::now();
+        let now = quarterdeck_clock::utc();
         if self.clear_clipboard_at.is_some_and(|at| at <= now) {
             self.clear_clipboard_at = None;
             self.screen.clear_clipboard();
@@ -228,6 +247,12 @@ impl Cockpit {
     fn arrived(&mut self, arrival: Arrival, terminal: &Terminal) -> Option<u8> {
         match arrival {
             Arrival::News(news) => self.take(news, terminal),
+            // Typed before the codes stood, and not for them.
+            Arrival::Input(Input::Key(_) | Input::Paste(_)) if self.trigger.is_draining() => None,
+            Arrival::Input(Input::Drained) => {
+                let armed = self.trigger.drained()?;
+                self.take(armed, terminal)
+            }
             Arrival::Input(Input::Key(key)) => self.take(News::Key(keys::translated(key)), terminal),
             Arrival::Input(Input::Paste(text)) => self.take(News::Paste(text), terminal),
             Arrival::Input(Input::Resize(size)) => {
@@ -239,13 +264,13 @@ impl Cockpit {
                 self.take(News::Hangup, terminal);
                 Some(129)
             }
-            Arrival::Input(Input::PasteLost | Input::Mouse(_) | Input::Drained) => None,
+            Arrival::Input(Input::PasteLost | Input::Mouse(_)) => None,
         }
     }
 
     /// Feeds the model and does what it asks for.
     fn take(&mut self, news: News, terminal: &Terminal) -> Option<u8> {
-        let effects = update(&mut self.model, news, Timestamp::now());
+        let effects = update(&mut self.model, news, quarterdeck_clock::utc());
         effects.into_iter().fold(None, |ending, effect| ending.or(self.act(effect, terminal)))
     }
 
@@ -267,11 +292,15 @@ impl Cockpit {
             Effect::Copy(Copied::Text(text)) => self.copy(&text),
             Effect::Copy(Copied::Value(value)) => {
                 self.copy(value.expose());
-                self.clear_clipboard_at = Timestamp::now().checked_add(CLIPBOARD).ok();
+                self.clear_clipboard_at = quarterdeck_clock::utc().checked_add(CLIPBOARD).ok();
             }
             Effect::Unlocked { .. } => self.control.set_look_only(None),
             Effect::LookOnly => self.control.set_look_only(Some("this session looks only; 'u' unlocks it".into())),
-            Effect::Arm | Effect::Fire(_) | Effect::Explain(_) | Effect::Hold { .. } | Effect::Release { .. } => {}
+            Effect::Arm => self.trigger.arm(terminal),
+            Effect::Fire(level) => self.trigger.fire(level),
+            Effect::Explain(reason) => self.trigger.explain(reason),
+            Effect::Hold { reason } => self.trigger.hold(reason),
+            Effect::Release { reason, note, without } => self.trigger.release(reason, note, without),
             Effect::SetMouse(on) => self.screen.set_mouse(on),
             Effect::Ring => self.screen.bell(),
             Effect::Redraw => self.screen.repaint(),
@@ -296,7 +325,7 @@ impl Cockpit {
                         Ok(text) => text,
                         Err(_) => "(binary: 'quarterdeck secrets get' writes it as it is)".to_owned(),
                     };
-                    let until = Timestamp::now() + SignedDuration::from_secs(10);
+                    let until = quarterdeck_clock::utc() + SignedDuration::from_secs(10);
                     News::Revealed { name, layer, value: quarterdeck_app::Value::new(value), until }
                 }
                 Ok(_) => News::Failed(Message::plain("nothing was read")),

@@ -9,6 +9,7 @@ mod lines;
 mod output;
 mod rows;
 mod session;
+mod switch;
 mod theme;
 mod verbs;
 
@@ -31,7 +32,8 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|verb| verb == PLUGIN_HOST) {
         quarterdeck_control::plugin_host();
     }
-    if let Some(code) = verbs::demo::companion() {
+    outlive_full_files();
+    if let Some(code) = verbs::demo::companion().or_else(verbs::demo::engine) {
         return code;
     }
     keep_memory_private();
@@ -69,6 +71,9 @@ fn run(verb: &Verb, common: &Common) -> Outcome {
         Verb::Config(config) => verbs::config::run(config, common),
         Verb::Audit(audit) => verbs::audit::run(audit, common),
         Verb::Plugins(plugins) => verbs::plugins::run(plugins, common),
+        Verb::Kill(kill) => verbs::kill::run(kill, common),
+        Verb::Watch => verbs::watch::run(common),
+        Verb::Engine(engine) => verbs::engine::run(engine, common),
         Verb::Whoami => verbs::whoami::run(common),
         Verb::Help(help) => verbs::help::run(help),
     }
@@ -95,6 +100,12 @@ fn keep_memory_private() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+/// A limit on file sizes is an error of the write that meets it, and not the end of a process that has a stop to send.
+fn outlive_full_files() {
+    let _ =
+        signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(std::sync::atomic::AtomicBool::new(false)));
 }
 
 fn usage(error: &clap::Error) -> ExitCode {

@@ -1,10 +1,13 @@
 //! `demo`: a live sandbox in a temporary folder. Every part is real: a Fernet file, the environment, a YAML file, the
-//! journal, and another program's audit file that a process of its own writes. Refuses to read anything of yours and to
-//! outlive the cockpit.
+//! journal, a kill-switch with two reference engines, and an audit file that they and another process write. Refuses to
+//! read anything of yours and to outlive the cockpit; what is ordered in it holds in its folder alone.
+
+mod companion;
 
 use crate::args::{Common, Demo};
 use crate::cockpit;
 use crate::output::{self, Outcome, Trouble};
+use companion::Companion;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_control::config::{FILE_NAME, Wanted};
 use quarterdeck_control::installation::random_id;
@@ -18,16 +21,13 @@ use quarterdeck_domain::event::{Actor, Detail, Event, EventId, Status};
 use quarterdeck_domain::person::{Person, Role, Who};
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// The hidden verb of the process that plays the other program and clears up at the end.
-const COMPANION: &str = "demo-companion";
+pub(crate) use companion::{companion, engine};
+
 /// How a demo's folder is named; the companion removes no other.
 const PREFIX: &str = "quarterdeck-demo-";
 
@@ -69,6 +69,7 @@ pub(crate) fn run(verb: &Demo, common: &Common) -> Outcome {
     let surroundings = surroundings(&folder, role)?;
     let control = open(surroundings, Wanted::Demo, &opening)?;
     furnish(&control)?;
+    control.switch("cockpit").map_or(Ok(()), |switch| switch.set_up())?;
     companion.begin()?;
     let outcome = cockpit::run(control, nudges, common);
     companion.finish();
@@ -76,7 +77,7 @@ pub(crate) fn run(verb: &Demo, common: &Common) -> Outcome {
         output::text(&format!("kept: {}", folder.display()));
     } else {
         // Gone already, unless somebody killed the companion.
-        let _ = std::fs::remove_dir_all(&folder);
+        companion::remove(&folder);
     }
     outcome
 }
@@ -187,125 +188,4 @@ fn written(control: &Control, at: Timestamp, name: &str, by: &str, version: Opti
             fingerprint: None,
             note: None,
         })
-}
-
-/// The process that plays the other program, and removes the folder when the cockpit is gone, however it went.
-struct Companion {
-    child: Child,
-}
-
-impl Companion {
-    fn start(folder: &Path, keep: bool) -> Result<Self, Trouble> {
-        let program = std::env::current_exe()?;
-        let child = Command::new(program)
-            .arg(COMPANION)
-            .arg(folder)
-            .arg(if keep { "keep" } else { "remove" })
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // A group of its own: what ends the cockpit's terminal must not end the one who clears up.
-            .process_group(0)
-            .spawn()
-            .map_err(|error| Trouble::failed(format!("{error}\n  while: starting the demo's companion process")))?;
-        Ok(Self { child })
-    }
-
-    /// Lets it begin to write.
-    fn begin(&mut self) -> Result<(), Trouble> {
-        match &mut self.child.stdin {
-            Some(stdin) => Ok(stdin.write_all(b"b")?),
-            None => Ok(()),
-        }
-    }
-
-    /// Ends it and waits until the folder is gone.
-    fn finish(mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
-
-/// The companion's own main: `None` unless this process is one.
-pub(crate) fn companion() -> Option<ExitCode> {
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments.next()? != COMPANION {
-        return None;
-    }
-    let folder = PathBuf::from(arguments.next()?);
-    let keep = arguments.next().is_some_and(|word| word == "keep");
-    let ours = folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
-    if !ours {
-        return Some(ExitCode::from(2));
-    }
-    accompany(&folder);
-    if !keep {
-        // Plugins of a cockpit that was killed may still hold files here for a moment.
-        for _ in 0..20 {
-            if std::fs::remove_dir_all(&folder).is_ok() || !folder.exists() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(25));
-        }
-    }
-    Some(ExitCode::SUCCESS)
-}
-
-/// Writes lines until standard input closes. One timer, no other wake-up.
-fn accompany(folder: &Path) {
-    let mut stdin = std::io::stdin();
-    let mut byte = [0u8; 1];
-    if !matches!(stdin.read(&mut byte), Ok(1)) {
-        return;
-    }
-    let Ok(mut out) = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join("orders.jsonl")) else {
-        return;
-    };
-    let mut number = 0u64;
-    loop {
-        let _ = out.write_all(order(number, Timestamp::now()).as_bytes());
-        number += 1;
-        let pause = if number < 8 { Duration::from_millis(20) } else { Duration::from_secs(5) };
-        if closed_within(pause) {
-            return;
-        }
-    }
-}
-
-/// True when standard input closed within this time.
-fn closed_within(pause: Duration) -> bool {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let stdin = std::io::stdin();
-    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
-    let timeout = Timespec { tv_sec: pause.as_secs() as i64, tv_nsec: i64::from(pause.subsec_nanos()) };
-    !matches!(poll(&mut fds, Some(&timeout)), Ok(0))
-}
-
-/// One line of the other program's audit: reads of secrets in the schema of S Q2.5, the rest in that of S Q5.1.
-fn order(number: u64, at: Timestamp) -> String {
-    const LINES: [(&str, &str, &str, &str); 8] = [
-        ("alpha-us", "demo/trader/ibkr-api-key", "SECRET_READ", "SUCCESS"),
-        ("alpha-us", "order ****7731", "ORDER_SUBMIT", "SUCCESS"),
-        ("gamma-eu", "demo/rds/password", "SECRET_READ", "SUCCESS"),
-        ("alpha-us", "order ****7731", "ORDER_FILLED", "SUCCESS"),
-        ("beta-us", "broker ****4791", "LOGIN_FAILED", "FAILURE"),
-        ("beta-us", "broker ****4791", "LOGIN_SUCCESS", "SUCCESS"),
-        ("gamma-eu", "order ****7732", "ORDER_SUBMIT", "SUCCESS"),
-        ("gamma-eu", "order ****7732", "ORDER_CANCEL", "SUCCESS"),
-    ];
-    let (actor, resource, kind, status) = LINES[usize::try_from(number).unwrap_or_default() % LINES.len()];
-    let failure = if status == "FAILURE" { "\"INVALID_CREDENTIALS\"" } else { "null" };
-    let took = 20 + (number * 7) % 40;
-    let at = format!("{at:.3}");
-    if kind == "SECRET_READ" {
-        return format!(
-            "{{\"timestamp\":\"{at}\",\"actor\":\"service-role:{actor}\",\"resource\":\"{resource}\",\"action\":\"READ\",\"result\":\"{status}\",\"duration_ms\":{took},\"ip_address\":\"127.0.0.1\",\"request_id\":\"req-demo{number}\",\"failure_reason\":{failure},\"context\":{{\"purpose\":\"order-submission\",\"environment\":\"demo\",\"session_id\":\"sess-demo\"}}}}\n"
-        );
-    }
-    let verb = kind.split('_').next_back().unwrap_or(kind);
-    format!(
-        "{{\"timestamp\":\"{at}\",\"event_id\":\"evt-demo{number}\",\"event_type\":\"{kind}\",\"actor\":{{\"type\":\"service\",\"id\":\"{actor}\",\"role\":\"service\",\"session_id\":\"sess-demo\"}},\"action\":{{\"verb\":\"{verb}\",\"resource\":\"{resource}\",\"resource_id\":\"\"}},\"context\":{{\"ip_address\":\"127.0.0.1\",\"request_id\":\"req-demo{number}\",\"environment\":\"demo\"}},\"result\":{{\"status\":\"{status}\",\"duration_ms\":{took},\"error_code\":{failure}}},\"security_context\":{{\"mfa_verified\":false,\"anomaly_score\":null}}}}\n"
-    )
 }

@@ -1,5 +1,7 @@
 //! `doctor`: what is wrong here, and beside each the remedy. Refuses to change anything.
 
+mod switch;
+
 use crate::args::Common;
 use crate::output::{self, Outcome};
 use crate::session::wanted;
@@ -63,6 +65,7 @@ pub(crate) fn run(common: &Common) -> Outcome {
         status = status.max(journal(config, &surroundings, &mut checks));
         sources(config, &mut checks);
     }
+    status = status.max(switch::examine(common, &mut checks));
     let wrong = checks.iter().filter(|check| check.verdict == Verdict::Wrong).count();
     show(&checks, wrong, common.json);
     Ok(if wrong > 0 { status.max(1) } else { 0 })
@@ -117,7 +120,7 @@ fn clock() -> Check {
 
 fn broken_configuration(error: &ConfigError) -> Check {
     let told = error.told();
-    check("configuration", Verdict::Wrong, told.what, format!("{} Everything else waits for it.", told.next))
+    check("configuration", Verdict::Wrong, told.what, format!("{} Everything but a stop waits for it.", told.next))
 }
 
 /// What others may do to a file that should be its owner's.

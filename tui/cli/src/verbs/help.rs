@@ -7,7 +7,8 @@ use quarterdeck_domain::words::{WORDS, find};
 
 const CONFIGURATION: &str = "\
 Files, later wins: /etc/quarterdeck/quarterdeck.toml, ~/.config/quarterdeck/quarterdeck.toml, ./quarterdeck.toml.
-In Production [person], [plugins], [layers], [secret] and [backend] count only from /etc, owned by root.
+In Production [person], [plugins], [layers], [secret], [backend], [kill_switch], [engine], [market] and [desk] count only
+from /etc, owned by root.
 
   [environment]                   [[person]]                    [[secret]]
   name = \"qa\"                     name = \"alice\"                name = \"prod/trader/ibkr-api-key\"
@@ -24,6 +25,13 @@ In Production [person], [plugins], [layers], [secret] and [backend] count only f
                                   theme = \"dark\"                [plugins]
   [backend.yaml]                  ascii = false                 folders = [\"plugins\"]
   path = \"config.yaml\"
+
+  [kill_switch]                   [[engine]]                    [market]
+  folder = \"/srv/switch\"         name = \"alpha-us\"             zone = \"America/New_York\"
+                                  account = \"DU0004789\"         open = \"09:30\"
+                                  phone = \"+1 203 555 0142\"     close = \"16:00\"
+                                                                days = [\"mon\", \"tue\"]
+                                                                holidays = [\"2026-12-25\"]
 'quarterdeck config check' names what is wrong, with its line.";
 
 const LAYERS: &str = "\

@@ -4,6 +4,7 @@ use crate::args::{Common, Status};
 use crate::output::{self, Outcome};
 use crate::rows;
 use crate::session::{Needs, session};
+use crate::switch::{self, text as words};
 use jiff::Timestamp;
 use quarterdeck_control::journal::verify_all;
 use quarterdeck_control::observe::ask_all;
@@ -11,6 +12,7 @@ use quarterdeck_control::open::state_folder;
 use quarterdeck_control::overview::{LayerListing, secret_rows};
 use quarterdeck_control::serve::Control;
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::KillRow;
 use quarterdeck_domain::overview::{BackendRow, Condition, JournalRow, SecretRow};
 use quarterdeck_domain::rotation::SecretState;
 use serde_json::json;
@@ -21,6 +23,7 @@ struct Overview {
     backends: Vec<BackendRow>,
     secrets: Vec<SecretRow>,
     journal: JournalRow,
+    kill: KillRow,
 }
 
 /// Shows it. Exit 5 when a backend is down in Production, 6 when the journal is broken.
@@ -49,7 +52,9 @@ fn overview(control: &Control, now: Timestamp) -> Overview {
     let backends = control.mounts.iter().zip(&seen).map(|(mount, seen)| seen.row(mount, here)).collect();
     let listings: Vec<LayerListing> = seen.into_iter().map(|seen| seen.listing).collect();
     let secrets = secret_rows(&listings, &control.state(), &control.config, now);
-    Overview { backends, secrets, journal: journal(control) }
+    let switch = control.switch("status").expect("this verb is not run without an environment");
+    let kill = switch.look();
+    Overview { backends, secrets, journal: journal(control), kill }
 }
 
 /// The journal, verified from its first line.
@@ -78,6 +83,7 @@ fn data(control: &Control, overview: &Overview, now: Timestamp) -> serde_json::V
         "backends": overview.backends.iter().map(rows::backend).collect::<Vec<_>>(),
         "secrets": overview.secrets.iter().map(|row| rows::secret(row, now)).collect::<Vec<_>>(),
         "journal": rows::journal(&overview.journal),
+        "kill_switch": switch::data::kill_switch(&overview.kill, now),
     })
 }
 
@@ -92,9 +98,10 @@ fn short(control: &Control, overview: &Overview) -> String {
         Some(_) => "JOURNAL BROKEN".into(),
     };
     format!(
-        "{}  {}  backends {}/{}  secrets {}, {waiting} want attention  {journal}",
+        "{}  {}  {}  backends {}/{}  secrets {}, {waiting} want attention  {journal}",
         control.config.environment.map_or("no environment", Environment::title),
         control.who,
+        words::trading(&overview.kill),
         up(overview),
         overview.backends.len(),
         overview.secrets.len(),
@@ -103,6 +110,8 @@ fn short(control: &Control, overview: &Overview) -> String {
 
 fn text(control: &Control, overview: &Overview, now: Timestamp) {
     output::text(&short(control, overview));
+    output::text("\nENGINES");
+    words::engines(&overview.kill, now).iter().for_each(|line| output::text(line));
     output::text("\nBACKENDS");
     let mut cells = Vec::new();
     for row in &overview.backends {

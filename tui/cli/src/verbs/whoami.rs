@@ -7,7 +7,7 @@ use quarterdeck_control::config::Config;
 use quarterdeck_control::installation::random_id;
 use quarterdeck_control::open::{OpenError, who};
 use quarterdeck_control::surroundings::Surroundings;
-use quarterdeck_domain::access::{Change, Class, may_change, may_read};
+use quarterdeck_domain::access::{Change, Class, may_change, may_read, may_stop};
 use quarterdeck_domain::environment::Environment;
 use serde_json::json;
 
@@ -25,11 +25,12 @@ pub(crate) fn run(common: &Common) -> Outcome {
         Change::NeedsApproval(by) => format!("after an approval by {by}"),
         Change::Refused => "never".to_owned(),
     };
+    let stops = may_stop(who.role, Some(environment));
     if common.json {
         output::data(&json!({
             "person": who.person.as_str(), "role": who.role, "unix_user": surroundings.user,
             "host": surroundings.host, "environment": environment.name(),
-            "may_read": readable, "may_change": change,
+            "may_read": readable, "may_change": change, "may_stop": stops,
         }));
         return Ok(0);
     }
@@ -38,6 +39,7 @@ pub(crate) fn run(common: &Common) -> Outcome {
     let list = if readable.is_empty() { "no values".to_owned() } else { readable.join(", ") };
     output::text(&format!("  reads values  {list}"));
     output::text(&format!("  changes       {change}"));
+    output::text(&format!("  stops trading {}", if stops { "yes" } else { "no: a Trader does" }));
     if who.role.is_none() {
         let place = if environment == Environment::Production { "/etc/quarterdeck" } else { "your configuration" };
         let has = if readable.is_empty() {

@@ -1,0 +1,85 @@
+//! `watch`: the kill-switch without a screen. It keeps the deadline, tries on what was not reached, records what engines
+//! answer, and finds orders after a stop. Several may run. Refuses to need a configuration that can be read, a plugin or
+//! a backend.
+
+mod changes;
+mod systemd;
+
+use crate::args::Common;
+use crate::output::{self, Outcome, Trouble};
+use crate::switch::{Seat, sit, text};
+use changes::changes;
+use quarterdeck_control::kill::Switch;
+use quarterdeck_control::tail::{Tail, TailOptions};
+use quarterdeck_control::watch::sources_of;
+use quarterdeck_domain::kill::KillRow;
+use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Lines of each file that are looked at when it begins: an order may have come while nobody watched.
+const FIRST_LINES: usize = 1_000;
+
+/// Watches until it is told to end.
+pub(crate) fn run(common: &Common) -> Outcome {
+    let mut ended = endings()?;
+    let seat = sit(common, "watch")?;
+    let log = Arc::new(Log { environment: seat.environment.name(), as_json: common.json, last: Mutex::new(None) });
+    let teller = log.clone();
+    seat.switch.start(Arc::new(move |row| teller.heard(row)))?;
+    let tail = tail(&seat)?;
+    log.heard(seat.switch.row());
+    systemd::notify("READY=1");
+    // Asleep until a signal writes its byte; a reader that is interrupted by one reads on.
+    while matches!(ended.read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::Interrupted) {}
+    systemd::notify("STOPPING=1");
+    log.say("ended; engines and other watchers keep the deadline");
+    drop(tail);
+    Ok(0)
+}
+
+/// One byte comes when the process is to end.
+fn endings() -> Result<UnixStream, Trouble> {
+    let (ours, theirs) = UnixStream::pair()?;
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::low_level::pipe::register(signal, theirs.try_clone()?)?;
+    }
+    Ok(ours)
+}
+
+/// Reads every audit file there is: an order after a stop is found in any of them.
+fn tail(seat: &Seat) -> std::io::Result<Tail> {
+    let switch: Arc<Switch> = seat.switch.clone();
+    let options = TailOptions { first_lines: FIRST_LINES, clock: quarterdeck_clock::utc };
+    let sources = sources_of(&seat.surroundings, seat.config.as_ref(), Some(seat.environment));
+    Tail::start(sources, options, move |mut news| switch.saw(&mut news.lines))
+}
+
+/// One line for each change on standard output.
+struct Log {
+    environment: &'static str,
+    as_json: bool,
+    last: Mutex<Option<KillRow>>,
+}
+
+impl Log {
+    fn heard(&self, row: KillRow) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        changes(last.as_ref(), &row).iter().for_each(|line| self.say(line));
+        if last.as_ref().is_none_or(|last| last.state != row.state) {
+            systemd::notify(&format!("STATUS={} {}", self.environment, text::trading(&row)));
+        }
+        *last = Some(row);
+    }
+
+    fn say(&self, what: &str) {
+        let at = quarterdeck_clock::utc();
+        if self.as_json {
+            output::text(&json!({ "at": at.to_string(), "environment": self.environment, "what": what }).to_string());
+        } else {
+            output::text(&format!("{at:.3}  {}  {what}", self.environment));
+        }
+    }
+}
