@@ -4,6 +4,7 @@
 #[path = "../house/mod.rs"]
 mod house;
 
+mod engine;
 mod interpreter;
 
 use house::House;

@@ -67,6 +67,11 @@ impl Closings {
         }
     }
 
+    /// Something was closed in this episode, or was about to be.
+    pub(crate) fn has_begun(&self, episode: &str) -> bool {
+        self.known.keys().any(|(known, _)| known == episode)
+    }
+
     /// It was confirmed. True in this process even where it could not be written.
     pub(crate) fn closed(&mut self, episode: &str, instrument: &str) -> io::Result<()> {
         if self.known.insert((episode.to_owned(), instrument.to_owned()), true) == Some(true) {

@@ -170,6 +170,22 @@ fn a_restart_knows_its_deadline_and_its_halt_and_proves_flat_anew() {
     assert_eq!(engine.steps.blocked_ns, Some(at(301).boot_ns));
 }
 
+#[test]
+fn what_was_begun_to_be_closed_is_a_halt_whatever_the_status_file_had_heard_of_it() {
+    let mut engine = trading(&at(0));
+    engine.hear(&Fact::Latch(&file(record(Order::Stop, "E-1", 2, &at(1)))), &at(1));
+    let mut known = left(&engine, &at(1)).expect("a stop");
+    known.closing_has_begun(|episode| episode == "E-0");
+    assert_eq!(known.obeys.order, Order::Stop);
+    known.closing_has_begun(|episode| episode == "E-1");
+    let mut engine = Obedience::begin(Some(known), &at(400));
+    engine.hear(&Fact::Latch(&file(record(Order::Hold, "E-1", 3, &at(2)))), &at(400));
+    assert_eq!(engine.duty(), Duty { level: 4, episode: Some("E-1".into()), generation: 3, by_deadline: true });
+    let mut freed = left(&trading(&at(0)), &at(0)).expect("a trade");
+    freed.closing_has_begun(|_| true);
+    assert_eq!(freed.obeys.order, Order::Trade, "it was released after it was closed");
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     File(Order, u8, u64),

@@ -70,10 +70,7 @@ impl Observers {
             Ok(facts) if FileType::from_raw_mode(facts.st_mode) != FileType::Socket => {
                 return Err(io::Error::other(format!("{} is no socket", self.name)).into());
             }
-            Ok(_) => {
-                self.nobody_answers(folder)?;
-                rustix::fs::unlinkat(folder, self.name.as_str(), AtFlags::empty())?;
-            }
+            Ok(_) => self.nobody_answers(folder)?,
             Err(Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
         }
@@ -174,33 +171,37 @@ impl Observers {
     fn nobody_answers(&self, folder: &OwnedFd) -> Result<(), NoSocket> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        match rustix::net::connect(&socket, &self.address(folder)?) {
+        match rustix::net::connect(&socket, &address(folder, &self.name)?) {
             Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(()),
             Ok(()) | Err(Errno::AGAIN) => Err(NoSocket::Answered),
             Err(error) => Err(error.into()),
         }
     }
 
+    /// Under another name until it listens: nobody may find a socket that refuses.
     fn bind(&self, folder: &OwnedFd) -> io::Result<OwnedFd> {
+        let fresh = format!("{}.new", self.name);
+        let _ = rustix::fs::unlinkat(folder, fresh.as_str(), AtFlags::empty());
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-        rustix::net::bind(&socket, &self.address(folder)?)?;
+        rustix::net::bind(&socket, &address(folder, &fresh)?)?;
         // The folder's group may connect, whatever this process's mask says. Not by its name: that may be another's now.
         let path = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = rustix::fs::openat(folder, self.name.as_str(), path, Mode::empty())?;
+        let made = rustix::fs::openat(folder, fresh.as_str(), path, Mode::empty())?;
         if FileType::from_raw_mode(rustix::fs::fstat(&made)?.st_mode) != FileType::Socket {
             return Err(io::Error::other("something else took the socket's name"));
         }
         let own = format!("/proc/self/fd/{}", made.as_raw_fd());
         rustix::fs::chmodat(CWD, own.as_str(), Mode::from_raw_mode(0o660), AtFlags::empty())?;
         rustix::net::listen(&socket, DOOR as i32)?;
+        rustix::fs::renameat(folder, fresh.as_str(), folder, self.name.as_str())?;
         Ok(socket)
     }
+}
 
-    /// By the open folder: a socket's path may have 108 bytes, and folders are deep.
-    fn address(&self, folder: &OwnedFd) -> io::Result<SocketAddrUnix> {
-        Ok(SocketAddrUnix::new(format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), self.name))?)
-    }
+/// By the open folder: a socket's path may have 108 bytes, and folders are deep.
+fn address(folder: &OwnedFd, name: &str) -> io::Result<SocketAddrUnix> {
+    Ok(SocketAddrUnix::new(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))?)
 }
 
 impl Observer {
