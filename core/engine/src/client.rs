@@ -176,8 +176,8 @@ impl Client {
         Ok(Client { shared, life: Some(Arc::new(life)) })
     }
 
-    /// The right to send one order, asked for each one; `None` while blocked. Closing orders of level 4 need none: see
-    /// [`Client::closing`].
+    /// The right to send one order, asked for each one; `None` while blocked, and where the latch was not looked at for
+    /// three seconds: the process was asleep. Closing orders of level 4 need none: see [`Client::closing`].
     pub fn permit(&self) -> Option<Permit<'_>> {
         self.shared.gate.pass(&moment()).then(|| Permit { gate: &self.shared.gate })
     }

@@ -102,3 +102,46 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn at(seconds: u64, boot: &str) -> Moment {
+        Moment { utc: Timestamp::UNIX_EPOCH, boot_ns: seconds * 1_000_000_000, boot_id: boot.into() }
+    }
+
+    #[test]
+    fn nothing_passes_a_gate_that_nobody_tends() {
+        let gate = Gate::new().expect("a bell");
+        gate.open();
+        assert!(!gate.pass(&at(10, "a")), "never looked at");
+        gate.tend(&at(10, "a"));
+        assert!(gate.pass(&at(13, "a")) && !gate.pass(&at(14, "a")), "three seconds and no more");
+        assert!(!gate.pass(&at(10, "b")), "another start of the machine");
+    }
+
+    #[test]
+    fn a_shut_gate_is_through_when_the_last_order_is_back_and_rings_once() {
+        let gate = Gate::new().expect("a bell");
+        let rung = || {
+            let mut count = [0_u8; 8];
+            rustix::io::read(gate.bell(), &mut count).map_or(0, |_| u64::from_ne_bytes(count))
+        };
+        gate.tend(&at(1, "a"));
+        gate.open();
+        assert!(gate.pass(&at(1, "a")) && gate.pass(&at(1, "a")));
+        gate.shut();
+        assert!(!gate.pass(&at(1, "a")) && !gate.is_through());
+        gate.back();
+        assert!(!gate.is_through() && rung() == 0);
+        gate.back();
+        assert!(gate.is_through() && rung() == 1);
+        gate.open();
+        assert!(!gate.is_through() && gate.pass(&at(1, "a")));
+        gate.close();
+        gate.open();
+        assert!(!gate.pass(&at(1, "a")), "it ended");
+    }
+}
