@@ -6,10 +6,10 @@ use super::policy::Policy;
 use super::presence::Present;
 use super::seen::Seen;
 use jiff::SignedDuration;
+use quarterdeck_domain::access::may_stop;
 use quarterdeck_domain::kill::{
     Beat, EngineRow, KillRow, MarketRow, Moment, Order, PathRow, PathState, Record, Stopper, Timings, WatcherRow,
 };
-use quarterdeck_domain::person::Role;
 
 /// A record that nobody has written down after this long is said to be missing.
 pub(super) const SETTLED: SignedDuration = SignedDuration::from_secs(3);
@@ -86,7 +86,7 @@ fn timings(seen: &Seen, record: Option<&Record>, now: &Moment) -> Timings {
     let last = |step: fn(&Beat) -> Option<u64>| {
         let beats = seen.engines.values().filter_map(|engine| engine.heard.beat.as_ref().map(|(beat, _)| beat));
         let of_this = beats.filter(|beat| beat.episode.as_ref() == Some(&record.episode) && beat.boot_id == began.1);
-        let latest = of_this.filter_map(step).filter(|ns| *ns <= now.boot_ns).max()?;
+        let latest = of_this.filter_map(step).filter(|ns| (began.0..=now.boot_ns).contains(ns)).max()?;
         i64::try_from(latest.saturating_sub(began.0)).ok().map(SignedDuration::from_nanos)
     };
     Timings {
@@ -121,8 +121,12 @@ fn stoppers(seen: &Seen, policy: &Policy) -> Vec<Stopper> {
         seen.present.iter().filter(of_person).collect()
     };
     let mut names: Vec<&str> = policy.traders.iter().map(String::as_str).collect();
-    // A session whose role the others' configuration gave counts as well.
-    names.extend(seen.present.iter().filter(|p| p.role == Some(Role::Trader)).map(|p| p.person.as_str()));
+    // A session whose role the others' configuration gave counts as well; and who needs none here.
+    let may = |present: &&Present| present.program != WATCH && may_stop(present.role, Some(policy.environment));
+    names.extend(seen.present.iter().filter(may).map(|present| present.person.as_str()));
+    if seen.rights.may_not_stop.is_none() {
+        names.push(policy.who.person.as_str());
+    }
     names.sort_unstable();
     names.dedup();
     let mut stoppers: Vec<Stopper> = names
