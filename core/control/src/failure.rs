@@ -124,9 +124,11 @@ impl Failure {
                 format!("deciding on '{asked}'"),
                 "The refusal is in the journal. Ask somebody whose role allows it.".into(),
             ),
-            Self::Declined { asked, what, next } => {
-                told(format!("refused: {what}"), format!("deciding on '{asked}'"), next.clone())
-            }
+            Self::Declined { asked, what, next } => told(
+                format!("refused: {what}"),
+                format!("deciding on '{asked}'"),
+                if next.is_empty() { "'quarterdeck kill status' shows what stands.".into() } else { next.clone() },
+            ),
             Self::NeedsApproval { asked, why, .. } => told(
                 format!("waiting for approval: {why}"),
                 format!("deciding on '{asked}'"),
