@@ -73,6 +73,11 @@ fn desk(seat: &Seat) -> String {
     seat.desk().map_or_else(|| "its desk ([desk] phone names no number)".into(), |number| format!("desk {number}"))
 }
 
+/// Whom configuration names for this engine.
+fn phone<'a>(engine: &str, seat: &'a Seat) -> Option<&'a str> {
+    seat.config.as_ref()?.file.engine.iter().find(|known| known.name == engine)?.phone.as_deref()
+}
+
 fn tell(level: Level, fired: &Fired, seat: &Seat) {
     let (row, now) = (&fired.row, quarterdeck_clock::utc());
     let say = |lines: Vec<String>| lines.iter().for_each(|line| output::text(line));
@@ -93,8 +98,10 @@ fn tell(level: Level, fired: &Fired, seat: &Seat) {
     if let Some(why) = &fired.unjournalled {
         output::text(&format!("! UNJOURNALLED: {}", text::tame(why)));
     }
-    output::text("");
-    say(text::engines(row, now));
+    if !row.engines.is_empty() {
+        output::text("");
+        say(text::engines(row, now));
+    }
     for way in row.paths.iter().filter(|way| matches!(way.state, PathState::Broken { .. })) {
         output::text(&format!("! {}: {}", text::tame(&way.name), text::path(&way.state)));
     }
@@ -112,9 +119,13 @@ fn next(level: Level, row: &KillRow, seat: &Seat) -> Vec<String> {
         Level::Halt => engine.standing != EngineStanding::Flat,
     };
     for engine in row.engines.iter().filter(silent) {
+        let call = phone(&engine.name, seat);
         let account = if engine.account.is_empty() { String::new() } else { format!(", account {}", engine.account) };
         let engine = text::tame(&format!("{} at the broker{account}", engine.name));
-        lines.push(format!("next: stop {engine}: {}", desk(seat)));
+        lines.push(format!(
+            "next: stop {engine}: {}",
+            call.map_or_else(|| desk(seat), |number| format!("call {number}"))
+        ));
     }
     if row.engines.is_empty() {
         lines.push(format!("next: stop whatever trades here at the broker: {}", desk(seat)));

@@ -21,13 +21,13 @@ pub(crate) fn pass(level: Level, firing: &Firing, seat: &Seat) -> Result<(), Tro
         Some(confirmed) if confirmed == name => Ok(()),
         Some(_) => Err(unconfirmed("--confirm does not name this environment in full", level, name)),
         None if isatty(std::io::stdin()) => typed(level, seat),
-        None => Err(unconfirmed("nobody can type a code here: standard input is no terminal", level, name)),
+        None => Err(unconfirmed("nobody can type a code here, standard input is no terminal", level, name)),
     }
 }
 
 fn unconfirmed(what: &str, level: Level, name: &str) -> Trouble {
     let verb = level.verb();
-    Trouble::usage(format!("{what}: nothing was sent\n  while: confirming '{verb}'\n  next:  {}", command(level, name)))
+    Trouble::usage(format!("nothing was sent: {what}\n  while: confirming '{verb}'\n  next:  {}", command(level, name)))
 }
 
 /// The command that needs no terminal.
@@ -40,7 +40,7 @@ fn typed(level: Level, seat: &Seat) -> Result<(), Trouble> {
     let unsent = |why: &str| Trouble {
         status: 3,
         text: format!(
-            "{why}: nothing was sent\n  while: waiting for the code\n  next:  type it as it stands, or: {}",
+            "nothing was sent: {why}\n  while: waiting for the code\n  next:  type it as it stands, or: {}",
             command(level, seat.environment.name())
         ),
     };
