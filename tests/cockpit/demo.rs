@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A demo that shows all it has.
 fn open(house: &House) -> Screen {
     let mut screen = house.open(&["demo"], 160, 48);
-    for shown in ["~~ DEMO ~~", "backends 3/3", "ibkr.client_id", "ORDER_CANCEL", "2 sources, all fresh"] {
+    for shown in ["~~ DEMO ~~", "engines 2/2", "backends 3/3", "ibkr.client_id", "LOGIN_SUCCESS", "2 sources, all fresh"] {
         screen.shows(shown);
     }
     screen
@@ -27,9 +27,9 @@ fn it_opens_with_the_band_the_secrets_the_audit_and_the_lines_to_try() {
     let house = House::new();
     let mut screen = open(&house);
     assert!(screen.row(0).starts_with("~~ DEMO ~~"), "{}", screen.row(0));
-    assert!(screen.row(1).contains("TRADING unknown (no kill-switch yet)"), "{}", screen.row(1));
+    assert!(screen.row(1).contains("TRADING normal"), "{}", screen.row(1));
     assert!(screen.row(1).contains("journal ok #"), "{}", screen.row(1));
-    assert!(screen.row(47).contains("^X kill-switch") && screen.row(47).contains("? help"), "{}", screen.row(47));
+    assert!(screen.row(47).contains("^X STOP TRADING") && screen.row(47).contains("? help"), "{}", screen.row(47));
     for part in ["SECRETS 12", "TRY 0 of 6 done", "BACKENDS 3", "AUDIT following", "OVERDUE", "DUE SOON", "PLAIN TEXT"]
     {
         assert!(screen.shown().contains(part), "{part}:\n{}", screen.shown());
@@ -47,15 +47,35 @@ fn each_line_to_try_is_ticked_by_the_thing_itself() {
     screen.press("?", "HELP");
     screen.esc("HELP");
     screen.shows("TRY 2 of 6 done");
-    screen.press("6", "asked every 30 s");
-    screen.press("1", "TRY 3 of 6 done");
-    screen.press("r", "TRY 4 of 6 done");
+    stop(&mut screen);
+    screen.shows("TRY 3 of 6 done");
+    screen.press("H", "HOLD LEVEL 3");
+    screen.keys("we look at it\r");
+    screen.shows("HELD LEVEL 3");
+    screen.press("L", "TRADE AGAIN");
+    screen.keys("it was a try\r");
+    screen.shows("TRADING normal");
+    screen.shows("TRY 4 of 6 done");
     screen.press("/ibkr", "find > ibkr");
     screen.keys("\r");
     screen.press("1", "TRY 5 of 6 done");
     screen.press("q", "Leave Quarterdeck?");
     screen.keys("\r");
     assert_eq!(screen.ends(), 0);
+}
+
+/// Stops trading as a person does: the code that is shown, key by key, and ^X.
+#[track_caller]
+fn stop(screen: &mut Screen) {
+    screen.keys("\x18");
+    screen.until("a code", |shown| code(shown, "D3").is_some());
+    let code = code(&screen.shown(), "D3").expect("it was there a moment ago");
+    // What comes in the first moment doesn't count.
+    screen.shows("disarms in 1");
+    screen.press(&code, "^X sends STOP");
+    screen.press("\x18", "2 of 2 blocked");
+    screen.esc("reason >");
+    screen.shows("STOPPED LEVEL 3");
 }
 
 /// How a demo ends, and with which status.
@@ -84,7 +104,7 @@ fn nothing_of_it_is_left_however_it_ends() {
         let mut screen = open(&house);
         let work = folder(&house).expect("the demo's folder");
         let others = under(screen.pid());
-        assert!(others.len() >= 3, "{name}: two plugins and the companion, not {}", others.len());
+        assert!(others.len() >= 5, "{name}: two plugins, the companion and two engines, not {}", others.len());
         end(&mut screen);
         assert_eq!(screen.ends(), status, "{name}");
         for process in &others {
@@ -101,7 +121,7 @@ fn the_companion_writes_real_lines_and_outlives_nobody() {
     let mut screen = open(&house);
     let work = folder(&house).expect("the demo's folder");
     let orders = std::fs::read_to_string(work.join("orders.jsonl")).expect("the other program's file");
-    assert!(orders.lines().count() >= 8, "{orders}");
+    assert!(orders.lines().count() >= 4 && orders.contains("LOGIN_FAILED"), "{orders}");
     let companion = under(screen.pid()).into_iter().find(is_companion).expect("the companion");
     // The cockpit shows what is really in the file, not what it expects.
     let line = "{\"timestamp\":\"2026-01-01T00:00:00Z\",\"actor\":\"service-role:stranger\",\"resource\":\"written-by-the-test\",\
@@ -111,6 +131,29 @@ fn the_companion_writes_real_lines_and_outlives_nobody() {
     screen.keys("\x03");
     assert_eq!(screen.ends(), 0);
     assert!(companion.ends());
+}
+
+#[test]
+fn a_stop_is_obeyed_by_both_engines_and_holds_in_its_folder_alone() {
+    let house = House::qa();
+    let mut screen = open(&house);
+    stop(&mut screen);
+    screen.shows("engines 2/2");
+    let work = folder(&house).expect("the demo's folder");
+    let latch = std::fs::read_to_string(work.join("state/quarterdeck/demo/latch/latch")).expect("a latch");
+    assert!(latch.contains("\"order\":\"stop\""), "{latch}");
+    assert_eq!(house.run(&["kill", "status", "--env", "qa", "--json"]).json()["kill_switch"]["state"], "normal");
+    screen.keys("\x1b\x03");
+    assert_eq!(screen.ends(), 0);
+    assert!(!work.exists(), "{} is left", work.display());
+}
+
+/// The code of a level, as the dialog shows it.
+fn code(shown: &str, head: &str) -> Option<String> {
+    let (_, rest) = shown.split_once(head)?;
+    let rest: String = rest.trim_start().chars().take(4).collect();
+    let whole = rest.len() == 4 && rest.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    whole.then(|| format!("{head}{rest}"))
 }
 
 #[test]

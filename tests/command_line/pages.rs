@@ -36,8 +36,15 @@ fn help_lists_the_verbs_of_the_design_as_far_as_they_are_built() {
         "config show",
         "demo",
         "doctor",
+        "engine",
         "help",
         "init",
+        "kill halt",
+        "kill hold",
+        "kill release",
+        "kill status",
+        "kill stop",
+        "kill who",
         "plugins list",
         "plugins verify",
         "secrets delete",
@@ -49,6 +56,7 @@ fn help_lists_the_verbs_of_the_design_as_far_as_they_are_built() {
         "secrets set",
         "secrets validate",
         "status",
+        "watch",
         "whoami",
     ];
     assert_eq!(verbs(&House::new()).into_iter().collect::<Vec<_>>(), wanted);

@@ -23,6 +23,11 @@ fn what_goes_wrong_is_said_with_its_status() {
 }
 
 #[test]
+fn the_kill_switch_says_what_it_did_and_what_to_do_next() {
+    holds(&House::qa(), "kill.txt");
+}
+
+#[test]
 fn without_an_environment_only_the_files_own_verbs_work() {
     holds(&House::new(), "no-environment.txt");
 }
