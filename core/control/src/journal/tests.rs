@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod kill;
+mod patient;
 
 pub(super) fn opening(folder: &Path) -> Opening {
     // A test may wait long for a lock on a busy machine; what tests the wait sets its own.

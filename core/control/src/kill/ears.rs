@@ -13,9 +13,9 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// While there is anything to watch, it is looked at this often …
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 /// … and while there is nothing, this often.
-const QUIET: Duration = Duration::from_secs(10);
+pub(super) const QUIET: Duration = Duration::from_secs(10);
 /// Engines beat at full seconds: a look that is due so soon is taken along with a beat.
 const ALONG: Duration = Duration::from_millis(100);
 /// An engine whose socket is shut and whose process is not there is gone, once its last beat is so old.
@@ -51,6 +51,7 @@ impl Ears {
     pub(super) fn run(mut self, switch: &Weak<Switch>) {
         loop {
             let Some(held) = switch.upgrade() else { return };
+            held.turned();
             let wait = self.look_if_due(&held);
             let sockets = held.links.sockets();
             drop(held);
@@ -157,16 +158,16 @@ impl Switch {
     /// Reads the latch; true when it is another one. One that seems milder than what is recorded waits for the keeper,
     /// who reads the journal on first: a release stands there before it stands in the latch.
     pub(super) fn see_latch(&self) -> bool {
-        let view = self.latch.read();
+        let look = self.latch.look();
         let changed = self.with_seen(|seen| {
-            if seen.latch == view {
+            if seen.latch == look {
                 return None;
             }
             let known = seen.recorded().map(|known| known.order);
-            if self.is_started() && view.record().is_some_and(|record| Some(record.order) < known) {
+            if self.is_started() && look.view.record().is_some_and(|record| Some(record.order) < known) {
                 return Some(false);
             }
-            seen.latch = view;
+            seen.latch = look;
             Some(true)
         });
         if changed.is_some() {

@@ -112,10 +112,10 @@ impl Switch {
 
     /// The latch, and then the journal: a release stands in the journal first, so whoever reads in this order has read it.
     pub(super) fn read_on(&self) {
-        let view = self.latch.read();
+        let look = self.latch.look();
         let broken = self.journal.catch_up().err().map(|error| error.to_string());
         self.with_seen(|seen| {
-            seen.latch = view;
+            seen.latch = look;
             seen.journal_broken = broken;
             seen.journal.clone_from(&self.journal.state().switch);
             let known = seen.journal.record.as_ref().map(|record| (record.generation, record.order));
@@ -138,8 +138,11 @@ impl Switch {
             let now = quarterdeck_clock::moment();
             let (engines, standing) = seen.judged(self.policy.environment, &now);
             let anchor = standing.record.as_ref().map_or_else(|| now.clone(), |record| seen.anchor(record, &now));
-            let journal = if seen.journal_broken.is_some() { seen.own.as_ref() } else { seen.recorded() };
-            let known = quarterdeck_domain::kill::Known { journal, ..seen.known(self.policy.environment, &engines) };
+            let mut known = seen.known(self.policy.environment, &engines);
+            if seen.journal_broken.is_some() {
+                // What it said last may have been released since.
+                known.journal = known.journal.and(seen.own.as_ref());
+            }
             (advance(&known, &by, &anchor, &now), anchor)
         });
         let writes = effects.iter().any(|effect| matches!(effect, Effect::WriteLatch(_)));

@@ -38,6 +38,15 @@ pub(super) struct Latch {
     environment: Environment,
 }
 
+/// What stands, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) view: LatchView,
+    /// Another Unix user wrote it, who has a journal of his own and may hold and release here. By the file's owner, which
+    /// the kernel tells: what this user's own hand wrote stands in this user's journal.
+    pub(super) by_another: bool,
+}
+
 /// The right to hand out the next generation, until dropped.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -87,10 +96,26 @@ impl Latch {
 
     /// What stands.
     pub(super) fn read(&self) -> LatchView {
-        match open_folder(&self.folder) {
-            Ok(folder) => self.view(&folder, LATCH),
-            Err(Errno::NOENT) => LatchView::Missing,
-            Err(error) => LatchView::Unreadable(format!("its folder: {}", in_words(error))),
+        self.look().view
+    }
+
+    /// What stands, and whose it is.
+    pub(super) fn look(&self) -> Look {
+        let nobodys = |view| Look { view, by_another: false };
+        let folder = match open_folder(&self.folder) {
+            Ok(folder) => folder,
+            Err(Errno::NOENT) => return nobodys(LatchView::Missing),
+            Err(error) => return nobodys(LatchView::Unreadable(format!("its folder: {}", in_words(error)))),
+        };
+        match read(&folder, LATCH) {
+            Ok(Some((bytes, owner))) => {
+                let own = rustix::process::geteuid().as_raw();
+                let may = self.environment != Environment::Production
+                    || rustix::fs::fstat(&folder).is_ok_and(|facts| facts.st_uid == owner);
+                Look { view: self.parse(&bytes), by_another: owner != own && may }
+            }
+            Ok(None) => nobodys(LatchView::Missing),
+            Err(why) => nobodys(LatchView::Unreadable(why)),
         }
     }
 
@@ -161,11 +186,15 @@ impl Latch {
 
     fn view(&self, folder: &OwnedFd, name: &str) -> LatchView {
         match read(folder, name) {
-            Ok(Some(bytes)) => match Record::parse(&bytes, self.environment) {
-                Ok(record) => LatchView::Read(Box::new(record)),
-                Err(why) => LatchView::Unreadable(why),
-            },
+            Ok(Some((bytes, _))) => self.parse(&bytes),
             Ok(None) => LatchView::Missing,
+            Err(why) => LatchView::Unreadable(why),
+        }
+    }
+
+    fn parse(&self, bytes: &[u8]) -> LatchView {
+        match Record::parse(bytes, self.environment) {
+            Ok(record) => LatchView::Read(Box::new(record)),
             Err(why) => LatchView::Unreadable(why),
         }
     }
@@ -289,8 +318,8 @@ fn replace(folder: &OwnedFd, name: &str) -> rustix::io::Result<Out> {
     Ok(Out::Beside)
 }
 
-/// The bytes of an ordinary file that nobody else can write; `None` when there is none.
-fn read(folder: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, String> {
+/// The bytes of an ordinary file that not everybody can write, and its owner; `None` when there is none.
+fn read(folder: &OwnedFd, name: &str) -> Result<Option<(Vec<u8>, u32)>, String> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),
@@ -313,7 +342,7 @@ fn read(folder: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, String> {
     }
     let mut bytes = Vec::with_capacity(Record::SIZE);
     file.take(MOST).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    Ok(Some(bytes))
+    Ok(Some((bytes, facts.uid())))
 }
 
 /// The spare, if it can be written into: ours, one name, as large as a record, and nobody else may write it.

@@ -41,6 +41,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// After so many of its rounds a thread that has not come round is stuck.
+const STUCK: u32 = 4;
+
 /// Where rows go; called from several threads.
 pub type TellRow = Arc<dyn Fn(KillRow) + Send + Sync>;
 
@@ -199,10 +202,19 @@ impl Switch {
         }
     }
 
-    /// True while every thread that was started lives.
+    /// True while every thread that was started lives, and none is stuck: a disk that hangs must not look like a quiet
+    /// day.
     pub fn is_alive(&self) -> bool {
+        let every = if self.is_quiet() { ears::QUIET } else { ears::SECOND };
+        let turned = self.with_seen(|seen| seen.turned);
+        let stuck = turned.is_some_and(|turned| turned.elapsed() > every * STUCK);
         let life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
-        life.as_ref().is_none_or(|life| life.threads.iter().all(|thread| !thread.is_finished()))
+        life.as_ref().is_none_or(|life| !stuck && life.threads.iter().all(|thread| !thread.is_finished()))
+    }
+
+    /// The listening thread has come round.
+    fn turned(&self) {
+        self.with_seen(|seen| seen.turned = Some(Instant::now()));
     }
 
     /// From here on nothing may be changed from here, and why. A stop doesn't ask.

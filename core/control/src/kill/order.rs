@@ -3,9 +3,9 @@
 //! did not do is told.
 
 use super::Switch;
-use super::latch::{Held, Latch, LatchError, Over};
+use super::latch::{Held, Latch, LatchError, Look, Over};
 use super::place::Place;
-use super::seen::Given;
+use super::seen::{Given, is_past};
 use crate::journal::{Journal as _, Patient};
 use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::environment::Environment;
@@ -43,7 +43,7 @@ pub(super) struct Done {
 /// What the disk made of it.
 struct Written {
     effects: Vec<Effect>,
-    view: LatchView,
+    latch: Look,
     /// What stands now, and whether it is what was decided here.
     stands: Option<(Record, bool)>,
     durable: Option<Moment>,
@@ -102,7 +102,7 @@ impl Switch {
             .any(|(kind, _)| matches!(kind, EventKind::KillSwitchActivated | EventKind::KillSwitchEscalated));
         let durable = written.durable.as_ref().map(|at| at.since(pressed));
         self.with_seen(|seen| {
-            seen.latch = written.view.clone();
+            seen.latch = written.latch.clone();
             if new || seen.given.is_none() {
                 let sent = reached.iter().map(|(_, at)| at.since(pressed)).max();
                 seen.given = Some(Given { generation: record.generation, pressed: pressed.clone(), durable, sent });
@@ -173,9 +173,9 @@ impl Switch {
 
     /// Decided on what was known, since the disk doesn't say.
     fn unwritten(&self, writer: Writer, decide: &Decide, why: String) -> Written {
-        let view = self.with_seen(|seen| seen.latch.clone());
-        let effects = writer.decide(&view, decide);
-        Written { effects, view, stands: None, durable: None, undurable: Some(why) }
+        let latch = self.with_seen(|seen| seen.latch.clone());
+        let effects = writer.decide(&latch, decide);
+        Written { effects, latch, stands: None, durable: None, undurable: Some(why) }
     }
 }
 
@@ -191,40 +191,40 @@ impl Writer {
                 return written;
             }
         }
-        let view = self.latch.read();
-        Written { effects: Vec::new(), view, stands: None, durable: None, undurable: None }
+        let latch = self.latch.look();
+        Written { effects: Vec::new(), latch, stands: None, durable: None, undurable: None }
     }
 
     /// `None`: somebody wrote between the look and the writing, and it has to be decided anew.
     fn once(&self, decide: &Decide, held: Option<&Held>) -> Option<Written> {
-        let view = self.latch.read();
-        let effects = self.decide(&view, decide);
+        let latch = self.latch.look();
+        let effects = self.decide(&latch, decide);
         let record = effects.iter().find_map(|effect| match effect {
             Effect::WriteLatch(record) => Some(record),
             _ => None,
         });
         let Some(record) = record else {
-            let durable = Some(quarterdeck_clock::moment()).filter(|_| view.record().is_some());
-            return Some(Written { effects, view, stands: None, durable, undurable: None });
+            let durable = Some(quarterdeck_clock::moment()).filter(|_| latch.view.record().is_some());
+            return Some(Written { effects, latch, stands: None, durable, undurable: None });
         };
-        let over = if record.is_urgent() { Over::Milder } else { Over::Only(&view) };
+        let over = if record.is_urgent() { Over::Milder } else { Over::Only(&latch.view) };
         match self.latch.write(record, over, held) {
             Ok(stands) => {
                 let durable = Some(quarterdeck_clock::moment());
                 // Another generation of the same order is ours still: somebody wrote meanwhile.
                 let ours = Record { generation: record.generation, ..stands.clone() } == *record;
-                let view = LatchView::Read(Box::new(stands.clone()));
-                Some(Written { effects, view, stands: Some((stands, ours)), durable, undurable: None })
+                let latch = Look { view: LatchView::Read(Box::new(stands.clone())), by_another: false };
+                Some(Written { effects, latch, stands: Some((stands, ours)), durable, undurable: None })
             }
             Err(LatchError::Changed) if !record.is_urgent() => None,
             Err(error) => {
-                let view = self.latch.read();
-                Some(Written { effects, view, stands: None, durable: None, undurable: Some(error.to_string()) })
+                let latch = self.latch.look();
+                Some(Written { effects, latch, stands: None, durable: None, undurable: Some(error.to_string()) })
             }
         }
     }
 
-    fn decide(&self, view: &LatchView, decide: &Decide) -> Vec<Effect> {
+    fn decide(&self, latch: &Look, decide: &Decide) -> Vec<Effect> {
         let recorded = match &self.journal {
             Recorded::Known(record) => record.as_deref().cloned(),
             Recorded::ReadOn(journal) => match journal.catch_up() {
@@ -236,8 +236,8 @@ impl Writer {
         let journal = both.into_iter().flatten().max_by_key(|record| (record.generation, record.order));
         let known = Known {
             environment: self.environment,
-            latch: view,
-            journal,
+            latch: &latch.view,
+            journal: journal.filter(|known| !is_past(latch, known)),
             engines: &self.engines,
             journal_writable: true,
         };

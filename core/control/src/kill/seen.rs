@@ -1,6 +1,7 @@
 //! What this process knows of the switch: the latch as it was read, the engines as they were heard, the last order and how
 //! fast it went. Refuses to read anything itself.
 
+use super::latch::Look;
 use super::policy::Rights;
 use super::presence::Present;
 use jiff::SignedDuration;
@@ -11,6 +12,7 @@ use quarterdeck_domain::kill::{
 };
 use quarterdeck_domain::state;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// At most so many orders after the stop are listed; the journal has them all.
 const BYPASSES: usize = 100;
@@ -18,7 +20,7 @@ const BYPASSES: usize = 100;
 /// All of it.
 #[derive(Debug)]
 pub(super) struct Seen {
-    pub(super) latch: LatchView,
+    pub(super) latch: Look,
     /// What the journal knows, as far as it was read.
     pub(super) journal: state::Switch,
     /// The last order that was given here. It counts though neither latch nor journal could be written.
@@ -41,6 +43,14 @@ pub(super) struct Seen {
     pub(super) rights: Rights,
     /// The last row that was told.
     pub(super) row: Option<KillRow>,
+    /// When the listening thread came round last.
+    pub(super) turned: Option<Instant>,
+}
+
+/// True when another Unix user, who has a journal of his own, has gone on from what this journal knows: it says nothing of
+/// the latch then, neither that it was tampered with nor that it is older.
+pub(super) fn is_past(latch: &Look, known: &Record) -> bool {
+    latch.by_another && latch.view.record().is_some_and(|record| record.generation > known.generation)
 }
 
 /// One engine.
@@ -66,7 +76,7 @@ pub(super) struct Given {
 impl Default for Seen {
     fn default() -> Self {
         Self {
-            latch: LatchView::Missing,
+            latch: Look { view: LatchView::Missing, by_another: false },
             journal: state::Switch::default(),
             own: None,
             journal_broken: None,
@@ -80,6 +90,7 @@ impl Default for Seen {
             present: Vec::new(),
             rights: Rights::default(),
             row: None,
+            turned: None,
         }
     }
 }
@@ -111,8 +122,8 @@ impl Seen {
     pub(super) fn known<'a>(&'a self, environment: Environment, engines: &'a [EngineRow]) -> Known<'a> {
         Known {
             environment,
-            latch: &self.latch,
-            journal: self.recorded(),
+            latch: &self.latch.view,
+            journal: self.recorded().filter(|known| !is_past(&self.latch, known)),
             engines,
             journal_writable: self.journal_broken.is_none(),
         }

@@ -1,7 +1,7 @@
 //! What a person asks of the switch: stop, halt, say why, hold, release, set up, look. Refuses a stop to nobody but who may
 //! never stop; everything that makes the firm riskier it refuses unless it stands in the journal first.
 
-use super::latch::{LatchError, Over};
+use super::latch::{LatchError, Look, Over};
 use super::order::{Decide, Done};
 use super::{Fired, Switch};
 use crate::failure::Failure;
@@ -103,7 +103,9 @@ impl Switch {
             what: format!("{} can't be made: {error}", self.place.base().display()),
             next: "Make it as its owner: see 'The folders' in docs/kill-switch.md.".into(),
         })?;
-        self.carry_out_last(None, &self.asking(Ask::SetUp, None), None)
+        self.carry_out_last(None, &self.asking(Ask::SetUp, None), None)?;
+        self.latch.mend_spare();
+        Ok(())
     }
 
     /// Decides on what makes the firm riskier, and records a refusal.
@@ -128,11 +130,12 @@ impl Switch {
                 next: "Nothing was changed. Try again; 'quarterdeck doctor' looks at the folder.".into(),
             });
         };
-        let view = self.latch.read();
+        let look = self.latch.look();
+        let view = look.view.clone();
         // What waits is written first: a release over a stop that nobody has recorded would be one without its stop.
         let caught_up = self.journal.append(Vec::new()).and_then(|_| self.journal.catch_up());
         let effects = self.with_seen(|seen| {
-            seen.latch = view.clone();
+            seen.latch = look;
             seen.journal = self.journal.state().switch.clone();
             let now = quarterdeck_clock::moment();
             let engines = seen.judged(self.policy.environment, &now).0;
@@ -151,7 +154,7 @@ impl Switch {
                     let written = self.latch.write(&record, Over::Only(&view), Some(&held));
                     let stands = written.map_err(|error| not_in_force(&error))?;
                     self.with_seen(|seen| {
-                        seen.latch = LatchView::Read(Box::new(stands));
+                        seen.latch = Look { view: LatchView::Read(Box::new(stands)), by_another: false };
                         seen.journal = self.journal.state().switch.clone();
                         seen.own = None;
                         seen.undurable = None;

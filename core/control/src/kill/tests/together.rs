@@ -12,6 +12,7 @@ use quarterdeck_domain::kill::{Deadline, EngineStanding, LatchView, Level, Order
 use quarterdeck_domain::person::Role;
 use quarterdeck_domain::severity::Severity;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -111,6 +112,40 @@ fn a_latch_that_was_tampered_with_is_put_back() {
     }
     until(&switch, "an alarm was told", |_| house.count("KILL_SWITCH_ALARM") == 1);
     assert!(latch(&house).read().record().is_some_and(|record| record.generation > 99), "above what stood there");
+}
+
+/// Two traders with an account each have a journal each: what one of them holds and releases, the other's knows only from
+/// the latch, by whose owner the kernel vouches.
+#[test]
+fn what_another_unix_user_holds_and_releases_is_taken_in_and_not_put_back() {
+    let house = House::new();
+    let switch = house.started("watch");
+    let stop = switch.fire(Level::Stop, None, moment()).row.record.expect("a record");
+    let file = house.place().latch().join("latch");
+    if std::os::unix::fs::chown(&file, Some(65_534), None).is_err() {
+        // Only root can play another user.
+        return;
+    }
+    let write = |order: Order, generation: u64| {
+        let next = Record { episode: stop.episode.clone(), ..record(order, generation) };
+        // Beside it first: nobody sees it as this user's.
+        let beside = file.with_extension("beside");
+        fs::write(&beside, next.bytes()).expect("written");
+        fs::set_permissions(&beside, fs::Permissions::from_mode(0o640)).expect("ours");
+        std::os::unix::fs::chown(&beside, Some(65_534), None).expect("root");
+        fs::rename(&beside, &file).expect("renamed");
+    };
+    write(Order::Hold, stop.generation + 1);
+    until(&switch, "held", |row| row.state == SwitchState::Held && house.count("KILL_SWITCH_ADOPTED") == 1);
+    write(Order::Trade, stop.generation + 2);
+    until(&switch, "released", |row| row.state == SwitchState::Normal && house.count("KILL_SWITCH_ADOPTED") == 2);
+    assert_eq!(house.count("KILL_SWITCH_CONFLICT"), 0, "{:?}", house.kinds());
+    // An older one is not, whoever wrote it.
+    switch.fire(Level::Stop, None, moment());
+    write(Order::Trade, 1);
+    until(&switch, "it is put back", |row| {
+        row.state == SwitchState::GracefulStop && house.count("KILL_SWITCH_CONFLICT") == 1
+    });
 }
 
 #[test]
