@@ -80,6 +80,27 @@ fn a_flag_leads_no_session_to_another_environments_backends() {
 }
 
 #[test]
+fn the_latch_the_engines_and_whom_to_call_come_from_the_machines_own_file() {
+    let text = "[kill_switch]\nfolder='switch'\n[[engine]]\nname='alpha'\n[market]\nzone='UTC'\nopen='09:00'\nclose='17:00'\n[desk]\nphone='1'\n";
+    let planted = house(&[("work/quarterdeck.toml", text)]);
+    let load =
+        |house: &tempfile::TempDir, env| Config::load(&world(house.path(), &[]), Wanted::Named(env)).expect("it loads");
+    let qa = load(&planted, "qa");
+    assert_eq!(qa.file.kill_switch.folder, Some(planted.path().join("work/switch")), "beside the file that says so");
+    assert!(qa.market().is_some() && qa.file.engine.len() == 1);
+    let production = load(&planted, "production");
+    assert_eq!(production.file.kill_switch.folder, None);
+    assert!(production.market().is_none() && production.file.engine.is_empty() && production.file.desk.phone.is_none());
+    for table in ["[kill_switch]", "[engine]", "[market]", "[desk]"] {
+        assert!(production.warnings.iter().any(|warning| warning.contains(table)), "{:?}", production.warnings);
+    }
+    let of_another = house(&[("work/quarterdeck.toml", &format!("[environment]\nname='paper'\n{text}"))]);
+    let qa = load(&of_another, "qa");
+    assert_eq!(qa.file.kill_switch.folder, None, "a flag leads nobody to another environment's latch");
+    assert!(qa.file.engine.is_empty() && qa.market().is_none());
+}
+
+#[test]
 fn a_role_may_be_for_one_environment() {
     let text = "[[person]]\nname='al'\nunix='alice'\nrole='trader'\nenvironments=['paper']\n";
     let folder = house(&[("work/quarterdeck.toml", text)]);
@@ -96,6 +117,9 @@ fn wrong_values_are_named_with_what_was_meant() {
         ("[[secret]]\nname='a'\nperiod='30'\n", "the unit is missing"),
         ("[enviroment]\nname='qa'\n", "did you mean 'environment'"),
         ("[screen\n", "line 1 is not TOML"),
+        ("[kill_switch]\nfoldr='x'\n", "did you mean 'folder'"),
+        ("[[engine]]\nname='a/b'\n", "[[engine]] name"),
+        ("[market]\nopen='09:30'\n", "[market] zone: it is missing"),
     ] {
         let folder = house(&[("work/quarterdeck.toml", text)]);
         let said = Config::load(&world(folder.path(), &[]), Wanted::AsConfigured).expect_err("wrong").to_string();

@@ -264,5 +264,14 @@ fn is_gone(engine: &super::seen::Engine) -> bool {
     matches!(engine.heard.link, PathState::Broken { .. })
         && beat.boot_id == now.boot_id
         && now.since(at) > GONE
-        && !Path::new("/proc").join(beat.pid.to_string()).exists()
+        && !lives(beat.pid)
+}
+
+/// One that ended and was not waited for yet (`Z`) is as dead as one that isn't there.
+fn lives(pid: u32) -> bool {
+    let Ok(told) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return Path::new("/proc").join(pid.to_string()).exists();
+    };
+    let state = told.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    !matches!(state, Some('Z' | 'X'))
 }

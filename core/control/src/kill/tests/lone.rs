@@ -5,7 +5,7 @@ use crate::config::Wanted;
 use crate::installation::random_id;
 use crate::journal::Journal as _;
 use crate::kill::post;
-use crate::open::OpenError;
+use crate::open::{OpenError, Opening, open};
 use quarterdeck_clock::moment;
 use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::environment::Environment;
@@ -40,6 +40,50 @@ fn a_broken_configuration_needs_a_name_and_then_stands_in_nobodys_way() {
     configure(&house, &format!("[environment]\nname='qa'\n{TRADER}"));
     let mended = super::super::post(&house.world, Wanted::AsConfigured, "kill status").expect("it opens");
     assert_eq!(mended.switch.look().state, SwitchState::GracefulStop, "the same latch");
+}
+
+#[test]
+fn a_cockpit_opens_over_a_broken_configuration_looks_only_and_stops() {
+    let house = House::new();
+    configure(&house, "[[person]]\nname='alice'\nrole='tradr'\n");
+    let opening = Opening { needs_environment: true, ..Opening::default() };
+    assert!(open(house.world.clone(), Wanted::Named("qa"), &opening).is_err(), "a verb needs its configuration");
+    let opening = Opening { watches: true, ..opening };
+    let blind = open(house.world.clone(), Wanted::AsConfigured, &opening).err().expect("no environment");
+    assert!(matches!(blind, OpenError::Blind(_)), "{blind:?}");
+    let control = open(house.world.clone(), Wanted::Named("qa"), &opening).ok().expect("it opens");
+    let why = control.look_only().expect("it looks only");
+    assert!(why.starts_with("the configuration can't be read: ") && why.contains("trader"), "{why}");
+    assert_eq!(control.config.warnings, [why]);
+    let switch = control.switch("cockpit").expect("there is one");
+    let fired = switch.fire(Level::Stop, None, moment());
+    assert_eq!((fired.refused, fired.undurable, fired.unjournalled), (None, None, None));
+    assert_eq!(control.state().switch.record.as_ref().map(|record| record.level), Some(3));
+}
+
+#[test]
+fn in_production_only_the_owner_of_the_folder_releases_and_everybody_is_told_who() {
+    let house = House::bare();
+    let etc = format!("[environment]\nname='production'\n{TRADER}");
+    fs::create_dir_all(house.home.path().join("etc")).expect("a folder");
+    fs::write(house.home.path().join("etc/quarterdeck.toml"), etc).expect("written");
+    let open = || post(&house.world, Wanted::AsConfigured, "kill status").expect("it opens").switch;
+    open().set_up().expect("its owner sets it up");
+    assert_eq!(open().place().base(), house.home.path().join("var/production"));
+    open().fire(Level::Stop, None, moment());
+    let latch = open().place().latch();
+    if std::os::unix::fs::chown(&latch, Some(65_534), None).is_err() {
+        // Only root can give a folder away.
+        return;
+    }
+    let row = open().look();
+    let may_not = row.may_not_hold.expect("it is not ours");
+    assert!(may_not.contains("nobody") && may_not.contains("quarterdeck kill release --env production"), "{may_not}");
+    assert_eq!(row.can_hold, ["nobody"]);
+    let refused = open().hold(None).expect_err("it is not ours");
+    assert!(refused.to_string().contains("Only the owner"), "{refused}");
+    std::os::unix::fs::chown(&latch, Some(0), None).expect("root");
+    open().hold(None).expect("its owner holds");
 }
 
 #[test]
