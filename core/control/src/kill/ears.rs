@@ -19,7 +19,7 @@ pub(super) const QUIET: Duration = Duration::from_secs(10);
 /// Engines beat at full seconds: a look that is due so soon is taken along with a beat.
 const ALONG: Duration = Duration::from_millis(100);
 /// An engine whose socket is shut and whose process is not there is gone, once its last beat is so old.
-const GONE: jiff::SignedDuration = jiff::SignedDuration::from_millis(1_500);
+const GONE_NS: u64 = 1_500_000_000;
 
 /// Rings it.
 pub(super) fn ring(bell: &OwnedFd) {
@@ -259,11 +259,11 @@ impl Switch {
 /// Its socket is shut, its process isn't there, and it has been quiet. A process in another namespace can't be looked for:
 /// its beats say that it lives.
 fn is_gone(engine: &super::seen::Engine) -> bool {
-    let Some((beat, at)) = &engine.heard.beat else { return false };
+    let Some((beat, _)) = &engine.heard.beat else { return false };
     let now = quarterdeck_clock::moment();
     matches!(engine.heard.link, PathState::Broken { .. })
         && beat.boot_id == now.boot_id
-        && now.since(at) > GONE
+        && now.boot_ns.saturating_sub(beat.boot_ns) > GONE_NS
         && !lives(beat.pid)
 }
 
