@@ -211,12 +211,11 @@ impl Switch {
         self.with_seen(|seen| {
             for (name, engine) in &mut seen.engines {
                 engine.heard.link = self.links.path(name, None);
-                engine.heard.gone = is_gone(engine);
             }
         });
     }
 
-    /// Reads the status files of the engines that have no link.
+    /// Reads the status files of the engines that have no link, and looks for their processes.
     pub(super) fn see_files(&self) {
         let names = self.with_seen(|seen| seen.engines.keys().cloned().collect::<Vec<_>>());
         for name in names.into_iter().filter(|name| !self.links.is_open(name)) {
@@ -225,6 +224,7 @@ impl Switch {
                 self.with_seen(|seen| seen.heard(&name, beat, now));
             }
         }
+        self.with_seen(|seen| seen.engines.values_mut().for_each(|engine| engine.heard.gone = is_gone(engine)));
     }
 
     /// Listens on the caller's own thread, until what is seen is enough or the time is over.
