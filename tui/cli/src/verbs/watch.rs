@@ -18,9 +18,13 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Lines of each file that are looked at when it begins: an order may have come while nobody watched.
 const FIRST_LINES: usize = 1_000;
+
+/// So often it looks whether it still watches.
+const LOOKS: Duration = Duration::from_secs(5);
 
 /// Watches until it is told to end.
 pub(crate) fn run(common: &Common) -> Outcome {
@@ -32,8 +36,15 @@ pub(crate) fn run(common: &Common) -> Outcome {
     let tail = tail(&seat)?;
     log.heard(seat.switch.row());
     systemd::notify("READY=1");
-    // Asleep until a signal writes its byte; a reader that is interrupted by one reads on.
-    while matches!(ended.read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::Interrupted) {}
+    // Asleep until a signal writes its byte, and now and then up to see whether it still watches.
+    while !matches!(ended.read(&mut [0]), Ok(1)) {
+        if !seat.switch.is_alive() {
+            return Err(Trouble::failed(
+                "a thread of this watcher died\n  while: watching\n  next:  start it again; engines and other watchers keep the deadline meanwhile",
+            ));
+        }
+        systemd::notify("WATCHDOG=1");
+    }
     systemd::notify("STOPPING=1");
     log.say("ended; engines and other watchers keep the deadline");
     drop(tail);
@@ -43,6 +54,7 @@ pub(crate) fn run(common: &Common) -> Outcome {
 /// One byte comes when the process is to end.
 fn endings() -> Result<UnixStream, Trouble> {
     let (ours, theirs) = UnixStream::pair()?;
+    ours.set_read_timeout(Some(LOOKS))?;
     for signal in [SIGTERM, SIGINT] {
         signal_hook::low_level::pipe::register(signal, theirs.try_clone()?)?;
     }

@@ -3,7 +3,7 @@
 
 use super::{Check, Verdict, check};
 use crate::switch::text::{self, tame};
-use crate::switch::{Seat, sit};
+use crate::switch::{Seat, sit_quietly};
 use crate::verbs::kill::somebody_can_stop;
 use crate::{args::Common, output};
 use quarterdeck_control::kill::Place;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Looks at all of it. Gives 1 when something is wrong.
 pub(super) fn examine(common: &Common, checks: &mut Vec<Check>) -> u8 {
-    let Ok(seat) = sit(common, "doctor") else { return 0 };
+    let Ok(seat) = sit_quietly(common, "doctor") else { return 0 };
     let first = checks.len();
     let place = seat.switch.place();
     let row = seat.switch.look();

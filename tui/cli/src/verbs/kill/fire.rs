@@ -4,7 +4,7 @@
 use super::guard;
 use crate::args::{Common, Firing};
 use crate::output::{self, Outcome, Trouble};
-use crate::switch::{Seat, data, sit, text};
+use crate::switch::{Seat, data, sit_quietly, text};
 use quarterdeck_control::kill::Fired;
 use quarterdeck_domain::kill::{EngineRow, EngineStanding, KillRow, Level, PathState};
 use serde_json::json;
@@ -12,10 +12,11 @@ use std::time::Duration;
 
 /// Fires. Exit 0 when every engine confirmed, 8 when not, 3 when refused, 1 when nothing took it.
 pub(crate) fn run(level: Level, firing: &Firing, common: &Common) -> Outcome {
-    let seat = sit(common, &format!("kill {}", level.verb()))?;
+    let seat = sit_quietly(common, &format!("kill {}", level.verb()))?;
     guard::pass(level, firing, &seat)?;
     let pressed = quarterdeck_clock::moment();
     let mut fired = seat.switch.fire(level, firing.reason.clone(), pressed);
+    seat.warn();
     if let Some((why, next)) = &fired.refused {
         return Err(Trouble {
             status: 3,
