@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 /// A demo that shows all it has.
 fn open(house: &House) -> Screen {
     let mut screen = house.open(&["demo"], 160, 48);
-    for shown in ["~~ DEMO ~~", "engines 2/2", "backends 3/3", "ibkr.client_id", "LOGIN_SUCCESS", "2 sources, all fresh"] {
+    for shown in
+        ["~~ DEMO ~~", "engines 2/2", "backends 3/3", "ibkr.client_id", "LOGIN_SUCCESS", "2 sources, all fresh"]
+    {
         screen.shows(shown);
     }
     screen
