@@ -51,7 +51,7 @@ fn a_cockpit_opens_over_a_broken_configuration_looks_only_and_stops() {
     let opening = Opening { watches: true, ..opening };
     let blind = open(house.world.clone(), Wanted::AsConfigured, &opening).err().expect("no environment");
     assert!(matches!(blind, OpenError::Blind(_)), "{blind:?}");
-    let control = open(house.world.clone(), Wanted::Named("qa"), &opening).ok().expect("it opens");
+    let control = open(house.world.clone(), Wanted::Named("qa"), &opening).expect("it opens");
     let why = control.look_only().expect("it looks only");
     assert!(why.starts_with("the configuration can't be read: ") && why.contains("trader"), "{why}");
     assert_eq!(control.config.warnings, [why]);
