@@ -185,6 +185,13 @@ impl Switch {
         true
     }
 
+    /// Hears what has come by now, where no thread listens: a link that was shut meanwhile is known to be.
+    pub(super) fn hear_all(&self) {
+        for (name, socket) in self.links.sockets() {
+            self.hear(&name, &socket);
+        }
+    }
+
     /// Finds the engines there are, and connects to each that is not.
     pub(super) fn meet(&self) {
         let found = self.links.names();
@@ -215,10 +222,10 @@ impl Switch {
         });
     }
 
-    /// Reads the status files of the engines that have no link, and looks for their processes.
+    /// Reads the status files of the engines that are not heard over a link, and looks for their processes.
     pub(super) fn see_files(&self) {
         let names = self.with_seen(|seen| seen.engines.keys().cloned().collect::<Vec<_>>());
-        for name in names.into_iter().filter(|name| !self.links.is_open(name)) {
+        for name in names.into_iter().filter(|name| !self.links.is_heard(name)) {
             if let Some(beat) = self.links.status(&name) {
                 let now = quarterdeck_clock::moment();
                 self.with_seen(|seen| seen.heard(&name, beat, now));

@@ -4,6 +4,7 @@
 
 use super::Switch;
 use super::order::Decide;
+use super::presence::Own;
 use super::row::SETTLED;
 use crate::journal::Journal as _;
 use quarterdeck_domain::catalogue::EventKind;
@@ -127,6 +128,12 @@ impl Switch {
 
     /// Who is there, and what this session may.
     pub(super) fn see_others(&self) {
+        if let Some(life) = self.life.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+            && life.own.is_none()
+        {
+            // The folder may have been made since.
+            life.own = Own::open(&self.place.present(), &self.present()).ok();
+        }
         let (present, rights) = (super::presence::all(&self.place.present()), self.policy.rights());
         self.with_seen(|seen| (seen.present, seen.rights) = (present, rights));
     }

@@ -43,12 +43,19 @@ enum Link {
         sent: Option<(u64, SignedDuration)>,
         /// Why it does not talk to us, if it said so.
         refused: Option<String>,
+        /// How it was shut before. Until it says something, a door that opens is no answer.
+        before: Option<Shut>,
+        /// It has said something since it was opened.
+        heard: bool,
     },
-    Shut {
-        why: String,
-        since: Timestamp,
-        tries: u64,
-    },
+    Shut(Shut),
+}
+
+#[derive(Debug, Clone)]
+struct Shut {
+    why: String,
+    since: Timestamp,
+    tries: u64,
 }
 
 /// A line of an engine that is no beat: it doesn't talk to this user.
@@ -94,8 +101,13 @@ impl Links {
             match opened {
                 Ok(socket) => {
                     new.push(name.clone());
-                    let socket = Arc::new(socket);
-                    links.insert(name.clone(), Link::Open { socket, held: Vec::new(), sent: None, refused: None });
+                    let before = match links.remove(name) {
+                        Some(Link::Shut(shut)) => Some(shut),
+                        _ => None,
+                    };
+                    let (socket, held) = (Arc::new(socket), Vec::new());
+                    let link = Link::Open { socket, held, sent: None, refused: None, before, heard: false };
+                    links.insert(name.clone(), link);
                 }
                 Err(error) => shut(&mut links, name, in_words(error)),
             }
@@ -107,7 +119,7 @@ impl Links {
     pub(super) fn sockets(&self) -> Vec<(String, Arc<OwnedFd>)> {
         let open = |(name, link): (&String, &Link)| match link {
             Link::Open { socket, .. } => Some((name.clone(), socket.clone())),
-            Link::Shut { .. } => None,
+            Link::Shut(_) => None,
         };
         self.lock().iter().filter_map(open).collect()
     }
@@ -115,6 +127,11 @@ impl Links {
     /// True while this engine's socket is connected.
     pub(super) fn is_open(&self, name: &str) -> bool {
         matches!(self.lock().get(name), Some(Link::Open { .. }))
+    }
+
+    /// True once this engine has said something over it.
+    pub(super) fn is_heard(&self, name: &str) -> bool {
+        matches!(self.lock().get(name), Some(Link::Open { heard: true, .. }))
     }
 
     /// What an engine said since the last call; its link is shut where there is no more to come.
@@ -139,12 +156,17 @@ impl Links {
 
     fn take(&self, name: &str, bytes: &[u8], beats: &mut Vec<Beat>) -> Result<(), String> {
         let mut links = self.lock();
-        let Some(Link::Open { held, refused, .. }) = links.get_mut(name) else { return Err("it is shut".into()) };
+        let Some(Link::Open { held, refused, heard, .. }) = links.get_mut(name) else {
+            return Err("it is shut".into());
+        };
         held.extend_from_slice(bytes);
         while let Some(end) = held.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = held.drain(..=end).collect();
             match serde_json::from_slice::<Beat>(&line) {
-                Ok(beat) => beats.push(beat),
+                Ok(beat) => {
+                    *heard = true;
+                    beats.push(beat);
+                }
                 Err(_) => {
                     if let Ok(said) = serde_json::from_slice::<Refusal>(&line) {
                         *refused = Some(format!("it refuses us: {}", sanitise::line(&said.refused, 80)));
@@ -217,9 +239,10 @@ impl Links {
     pub(super) fn path(&self, name: &str, generation: Option<u64>) -> PathState {
         match self.lock().get(name) {
             None => PathState::NotSetUp,
-            Some(Link::Shut { why, since, tries }) => {
-                PathState::Broken { why: why.clone(), since: *since, tries: *tries }
-            }
+            Some(
+                Link::Shut(Shut { why, since, tries })
+                | Link::Open { heard: false, before: Some(Shut { why, since, tries }), .. },
+            ) => PathState::Broken { why: why.clone(), since: *since, tries: *tries },
             Some(Link::Open { sent, .. }) => match sent {
                 Some((sent, after)) if generation == Some(*sent) => PathState::Reached(*after),
                 _ => PathState::Ready,
@@ -246,14 +269,13 @@ pub(super) fn timespec(wait: Duration) -> Timespec {
 }
 
 fn shut(links: &mut BTreeMap<String, Link>, name: &str, why: String) {
-    let link = match links.get(name) {
-        Some(Link::Shut { since, tries, .. }) => Link::Shut { why, since: *since, tries: tries + 1 },
-        Some(Link::Open { refused, .. }) => {
-            Link::Shut { why: refused.clone().unwrap_or(why), since: quarterdeck_clock::utc(), tries: 1 }
-        }
-        None => Link::Shut { why, since: quarterdeck_clock::utc(), tries: 1 },
+    let (known, why) = match links.remove(name) {
+        Some(Link::Shut(known)) => (Some(known), why),
+        Some(Link::Open { refused, before, heard, .. }) => (before.filter(|_| !heard), refused.unwrap_or(why)),
+        None => (None, why),
     };
-    links.insert(name.to_owned(), link);
+    let (since, tries) = known.map_or_else(|| (quarterdeck_clock::utc(), 0), |known| (known.since, known.tries));
+    links.insert(name.to_owned(), Link::Shut(Shut { why, since, tries: tries + 1 }));
 }
 
 /// A socket's path may be longer than an address can hold: it is named from its folder, which is open.

@@ -22,6 +22,7 @@ pub use post::{Post, post};
 
 use crate::config::Config;
 use crate::journal::{Journal as _, Patient};
+use crate::open::need_home;
 use crate::surroundings::Surroundings;
 use events::Author;
 use keep::Keeper;
@@ -117,7 +118,7 @@ impl Switch {
     pub fn open(opening: SwitchOpening<'_>) -> Arc<Self> {
         let SwitchOpening { surroundings, environment, config, who, journal, program, look_only } = opening;
         let place = Place::of(surroundings, environment, config);
-        if config.is_some() {
+        if config.is_some() && need_home(surroundings).is_ok() {
             place.remember(surroundings, environment);
         }
         let latch = Latch::new(place.latch(), environment);
@@ -163,17 +164,8 @@ impl Switch {
         }
         let _ = self.tell.set(tell);
         let bell = Arc::new(ears::bell()?);
-        let present = Present {
-            name: format!("{}-{}", self.program, self.pid).replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
-            person: self.policy.who.person.as_str().to_owned(),
-            role: self.policy.who.role,
-            host: self.host.clone(),
-            program: self.program.clone(),
-            pid: self.pid,
-            since: quarterdeck_clock::utc(),
-        };
         // Who can't be seen by others still sees, and stops.
-        let own = Own::open(&self.place.present(), &present).ok();
+        let own = Own::open(&self.place.present(), &self.present()).ok();
         let thread = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.to_owned()).stack_size(512 << 10).spawn(run)
         };
@@ -233,6 +225,19 @@ impl Switch {
     pub fn journal_grew(&self) {
         self.refresh();
         self.nudge();
+    }
+
+    /// This process, for those who look who is there.
+    fn present(&self) -> Present {
+        Present {
+            name: format!("{}-{}", self.program, self.pid).replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
+            person: self.policy.who.person.as_str().to_owned(),
+            role: self.policy.who.role,
+            host: self.host.clone(),
+            program: self.program.clone(),
+            pid: self.pid,
+            since: quarterdeck_clock::utc(),
+        }
     }
 
     fn is_started(&self) -> bool {

@@ -50,6 +50,9 @@ pub fn post(surroundings: &Surroundings, wanted: Wanted<'_>, program: &str) -> R
         program: program.to_owned(),
         look_only: Arc::new(RwLock::new(look_only(surroundings))),
     });
+    if switch.place().is_own() {
+        need_home(surroundings)?;
+    }
     Ok(Post { switch, who, environment, config, broken })
 }
 

@@ -39,6 +39,7 @@ impl Switch {
             };
         }
         if !self.is_started() {
+            self.hear_all();
             self.meet();
         }
         let asking = self.asking(Ask::Fire(level), reason.as_deref());
@@ -221,7 +222,10 @@ impl Switch {
         self.read_on();
         self.meet();
         self.see_files();
-        let met = |row: &KillRow| row.engines.iter().all(|row| row.beat.is_some() || !self.links.is_open(&row.name));
+        // A file may be a second older than what the socket says.
+        let met = |row: &KillRow| {
+            row.engines.iter().all(|row| self.links.is_heard(&row.name) || !self.links.is_open(&row.name))
+        };
         self.listen_until(Duration::from_millis(300), met);
         self.see_others();
         self.refresh()

@@ -90,8 +90,10 @@ impl House {
         let folder = self.state().join("journal");
         let files = crate::journal::files(&folder).unwrap_or_default();
         let text = |name: &String| std::fs::read_to_string(folder.join(name)).expect("a journal's file");
+        let whole =
+            |name: &String| text(name).rsplit_once('\n').map_or_else(String::new, |(whole, _)| whole.to_owned());
         let lines: Vec<String> =
-            files.iter().flat_map(|name| text(name).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+            files.iter().flat_map(|name| whole(name).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
         lines.iter().map(|line| quarterdeck_domain::chain::read(line.as_bytes()).expect("a good line").0).collect()
     }
 
