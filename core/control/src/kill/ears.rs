@@ -13,9 +13,11 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// While there is anything to watch, it is looked at this often …
-pub(super) const SECOND: Duration = Duration::from_secs(1);
+const SECOND: Duration = Duration::from_secs(1);
 /// … and while there is nothing, this often.
-pub(super) const QUIET: Duration = Duration::from_secs(10);
+const QUIET: Duration = Duration::from_secs(10);
+/// A thread that is so long over its time is stuck.
+const LATE: Duration = Duration::from_secs(4);
 /// Engines beat at full seconds: a look that is due so soon is taken along with a beat.
 const ALONG: Duration = Duration::from_millis(100);
 /// An engine whose socket is shut and whose process is not there is gone, once its last beat is so old.
@@ -51,8 +53,8 @@ impl Ears {
     pub(super) fn run(mut self, switch: &Weak<Switch>) {
         loop {
             let Some(held) = switch.upgrade() else { return };
-            held.turned();
             let wait = self.look_if_due(&held);
+            held.with_seen(|seen| seen.back_by = Some(Instant::now() + wait + LATE));
             let sockets = held.links.sockets();
             drop(held);
             let ready = self.wait(&sockets, wait);

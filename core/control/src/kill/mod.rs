@@ -42,8 +42,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// After so many of its rounds a thread that has not come round is stuck.
-const STUCK: u32 = 4;
+/// A thread that is late is stuck when it is still so after this.
+const NOTICED: Duration = Duration::from_secs(1);
 
 /// Where rows go; called from several threads.
 pub type TellRow = Arc<dyn Fn(KillRow) + Send + Sync>;
@@ -197,16 +197,15 @@ impl Switch {
     /// True while every thread that was started lives, and none is stuck: a disk that hangs must not look like a quiet
     /// day.
     pub fn is_alive(&self) -> bool {
-        let every = if self.is_quiet() { ears::QUIET } else { ears::SECOND };
-        let turned = self.with_seen(|seen| seen.turned);
-        let stuck = turned.is_some_and(|turned| turned.elapsed() > every * STUCK);
+        let stuck = self.with_seen(|seen| {
+            let late = seen.back_by.filter(|by| Instant::now() > *by);
+            // Noticed twice: a whole process that was stopped and goes on is late in all its threads, and not stuck.
+            let noticed = seen.late.filter(|(by, _)| Some(*by) == late);
+            seen.late = noticed.or_else(|| late.map(|by| (by, Instant::now())));
+            noticed.is_some_and(|(_, at)| at.elapsed() > NOTICED)
+        });
         let life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         life.as_ref().is_none_or(|life| !stuck && life.threads.iter().all(|thread| !thread.is_finished()))
-    }
-
-    /// The listening thread has come round.
-    fn turned(&self) {
-        self.with_seen(|seen| seen.turned = Some(Instant::now()));
     }
 
     /// From here on nothing may be changed from here, and why. A stop doesn't ask.
@@ -254,6 +253,14 @@ impl Switch {
     /// Wakes the keeper.
     fn nudge(&self) {
         self.keeper.nudge();
+    }
+
+    /// Wakes both threads: something was ordered here.
+    fn wake(&self) {
+        if let Some(life) = self.life.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            ears::ring(&life.bell);
+        }
+        self.nudge();
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -43,8 +43,10 @@ pub(super) struct Seen {
     pub(super) rights: Rights,
     /// The last row that was told.
     pub(super) row: Option<KillRow>,
-    /// When the listening thread came round last.
-    pub(super) turned: Option<Instant>,
+    /// By when the listening thread should have come round again.
+    pub(super) back_by: Option<Instant>,
+    /// The time by which it was not back, and when that was noticed.
+    pub(super) late: Option<(Instant, Instant)>,
 }
 
 /// True when another Unix user, who has a journal of his own, has gone on from what this journal knows: it says nothing of
@@ -90,7 +92,8 @@ impl Default for Seen {
             present: Vec::new(),
             rights: Rights::default(),
             row: None,
-            turned: None,
+            back_by: None,
+            late: None,
         }
     }
 }

@@ -50,7 +50,7 @@ impl Switch {
         };
         let Done { again, undurable, unjournalled, .. } = self.carry_out(decide, &pressed, false);
         let row = self.refresh();
-        self.nudge();
+        self.wake();
         if !self.is_started() {
             self.latch.mend_spare();
         }
@@ -169,7 +169,7 @@ impl Switch {
         }
         drop(held);
         self.refresh();
-        self.nudge();
+        self.wake();
         Ok(())
     }
 
