@@ -14,3 +14,4 @@ mod misbehave;
 mod rekey;
 mod reveal;
 mod sizes;
+mod stop;

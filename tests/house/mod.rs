@@ -7,6 +7,7 @@ pub(crate) mod journal;
 pub(crate) mod processes;
 pub(crate) mod screen;
 pub(crate) mod scrub;
+pub(crate) mod trading;
 pub(crate) mod transcript;
 
 use std::collections::BTreeMap;
