@@ -5,6 +5,7 @@
 mod house;
 
 mod audit;
+mod kill;
 mod layers;
 mod pages;
 mod places;
@@ -14,3 +15,4 @@ mod streams;
 mod transcripts;
 mod trouble;
 mod values;
+mod watch;
