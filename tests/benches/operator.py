@@ -91,14 +91,14 @@ def fire(options, level):
         begin = time.monotonic()
         keys = 1
         link.press("\x18")
-        code = "".join(link.sees(r"\b([A-Z]%d) ([0-9A-Z]{4})\b" % level).groups())
+        code = "".join(link.sees(r"\b([A-Z]%d) +([0-9A-Z]{4})\b" % level).groups())
         link.pause(SEE)
         for c in code + "\x18":
             link.pause(KEY)
             link.press(c)
             keys += 1
         sent = time.monotonic() - begin
-        link.sees(r"TRADING (STOPPED|HAL)")
+        link.sees(r"engines +([0-9]+) of \1 (blocked|flat)")
         return keys, sent, time.monotonic() - begin
     finally:
         link.leave()
