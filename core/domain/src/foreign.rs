@@ -104,6 +104,8 @@ struct Told<'a> {
     verb: Cow<'a, str>,
     environment: Cow<'a, str>,
     id: Cow<'a, str>,
+    /// What came of it, beside the status.
+    more: String,
 }
 
 /// Every top-level field that one of the schemas has, unparsed: the same name means another thing in another schema.
@@ -143,6 +145,9 @@ struct Shape<'a> {
     at_timestamp: Option<&'a RawValue>,
     #[serde(borrow)]
     ts: Option<&'a RawValue>,
+    /// Our own journal's typed data.
+    #[serde(borrow, rename = "_d")]
+    own: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -205,6 +210,10 @@ impl<'a> Shape<'a> {
             _ => return None,
         };
         told.at = self.at();
+        if let Some((resource, came)) = self.own.and_then(|own| crate::own::words(&told.kind, own)) {
+            told.resource = resource.into();
+            told.more = came;
+        }
         Some(told)
     }
 
@@ -227,6 +236,7 @@ impl<'a> Shape<'a> {
             verb: action.as_ref().and_then(|action| action.verb).map_or("".into(), scalar),
             environment: self.environment(),
             id: action.and_then(|action| action.resource_id).map_or("".into(), scalar),
+            more: String::new(),
         })
     }
 
@@ -251,6 +261,7 @@ impl<'a> Shape<'a> {
             verb,
             environment: self.environment(),
             id: "".into(),
+            more: String::new(),
         })
     }
 
@@ -279,6 +290,7 @@ impl<'a> Shape<'a> {
             verb: "".into(),
             environment: self.environment(),
             id: of(|details| details.client_order_id.or(details.order_id)).unwrap_or_default(),
+            more: String::new(),
         })
     }
 
@@ -312,6 +324,7 @@ impl<'a> Told<'a> {
             verb: "".into(),
             environment: "".into(),
             id: "".into(),
+            more: String::new(),
         }
     }
 
@@ -340,7 +353,12 @@ impl<'a> Told<'a> {
             Some(_) if is_login(&self.kind) => "rejected",
             Some(_) => "FAILED",
         };
-        let mut text = word.to_owned();
+        let mut text = match (word, self.more.as_str()) {
+            (word, "") => word.to_owned(),
+            // That it went well is said by what is told of it.
+            ("ok", more) => return more.to_owned(),
+            (word, more) => format!("{word} {more}"),
+        };
         if let Some(code) = &self.code {
             text.push(' ');
             text.push_str(code);

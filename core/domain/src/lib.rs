@@ -19,6 +19,7 @@ pub mod kill;
 pub mod layers;
 pub mod market;
 pub mod overview;
+mod own;
 pub mod person;
 pub mod redact;
 pub mod request;

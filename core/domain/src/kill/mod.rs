@@ -15,7 +15,7 @@ pub mod moment;
 pub mod record;
 pub mod row;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use advance::advance;
 pub use beat::{Beat, EngineState, Step, Steps};

@@ -37,7 +37,7 @@ pub(super) fn alice() -> Initiator {
 }
 
 /// Generation 41 of episode E-12, given at 14:00:00Z.
-pub(super) fn ordered(environment: Environment, order: Order) -> Record {
+pub(crate) fn ordered(environment: Environment, order: Order) -> Record {
     Record {
         episode: "E-12".into(),
         generation: 41,

@@ -1,0 +1,111 @@
+//! What a line of the kill-switch says beside the schema: which order, which engine, how fast, why. Refuses to judge:
+//! it is put in words for the tail, and whoever reads it redacts and sanitises it as every other text.
+
+use crate::event::Detail;
+use crate::kill::{Order, Record};
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+/// On what, and what came of it, in words; `None` for lines that say nothing more.
+pub(crate) fn words(kind: &str, own: &RawValue) -> Option<(String, String)> {
+    if !kind.starts_with("KILL_SWITCH_") && !kind.starts_with("ENGINE_") {
+        return None;
+    }
+    match serde_json::from_str(own.get()).ok()? {
+        Detail::Switch { record, note, durable_us } => Some((order(&record), came(kind, &record, note, durable_us))),
+        Detail::Engine { name, episode, generation, why, took_us, to, .. } => {
+            let episode = episode.map_or_else(String::new, |episode| format!(" {episode} generation {generation}"));
+            let took = took_us.map(took).unwrap_or_default();
+            let came = [took, if why.is_empty() { to } else { why }];
+            Some((format!("{name}{episode}"), joined(&came)))
+        }
+        Detail::Bypass { actor, order, after_ms, episode, .. } => {
+            Some((format!("{actor} {order}"), format!("BYPASS, {} s after the stop, {episode}", after_ms / 1_000)))
+        }
+        _ => None,
+    }
+}
+
+/// `level 3, E-12 generation 41`
+fn order(record: &Record) -> String {
+    let what = match record.order {
+        Order::Trade => "trade".to_owned(),
+        Order::Hold => "level 3 held".to_owned(),
+        Order::Stop | Order::Halt => format!("level {}", record.level),
+    };
+    format!("{what}, {} generation {}", record.episode, record.generation)
+}
+
+fn came(kind: &str, record: &Record, note: Option<String>, durable_us: Option<u64>) -> String {
+    let of_the_order = matches!(kind, "KILL_SWITCH_ACTIVATED" | "KILL_SWITCH_ESCALATED" | "KILL_SWITCH_ADOPTED");
+    let durable = durable_us.map(|us| format!("durable in {}", took(us))).unwrap_or_default();
+    let deadline = record.deadline.as_ref().filter(|_| of_the_order);
+    let deadline = deadline.map(|deadline| format!("level 4 at {}", clock(deadline.utc))).unwrap_or_default();
+    let by_itself = if of_the_order && record.initiator.kind == "deadline" { "at its deadline" } else { "" };
+    // The reason that was given with the order is repeated in what follows from it; it is said once, where it is new.
+    let reason = record.reason.clone().filter(|_| !matches!(kind, "KILL_SWITCH_REASON" | "KILL_SWITCH_FLAT"));
+    joined(&[durable, deadline, by_itself.to_owned(), reason.unwrap_or_default(), note.unwrap_or_default()])
+}
+
+fn joined(parts: &[String]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(", ")
+}
+
+fn took(micros: u64) -> String {
+    match micros {
+        0..10_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        10_000..10_000_000 => format!("{} ms", micros / 1_000),
+        _ => format!("{} s", micros / 1_000_000),
+    }
+}
+
+fn clock(at: Timestamp) -> String {
+    at.strftime("%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::Environment;
+    use crate::kill::testing::ordered;
+
+    fn said(kind: &str, detail: &Detail) -> (String, String) {
+        let raw = serde_json::value::to_raw_value(detail).expect("JSON");
+        words(kind, &raw).expect("it says more")
+    }
+
+    #[test]
+    fn an_order_says_its_level_its_generation_how_fast_and_why() {
+        let record = Record { reason: Some("beta-us auth failing".into()), ..ordered(Environment::Qa, Order::Stop) };
+        let at = clock(record.deadline.as_ref().expect("a stop has one").utc);
+        let detail = Detail::Switch { record: Box::new(record.clone()), note: None, durable_us: Some(3_200) };
+        let (order, came) = said("KILL_SWITCH_ACTIVATED", &detail);
+        assert_eq!(order, format!("level 3, {} generation {}", record.episode, record.generation));
+        assert_eq!(came, format!("durable in 3.2 ms, level 4 at {at}, beta-us auth failing"));
+        let detail = Detail::Switch { record: Box::new(record), note: Some("told later".into()), durable_us: None };
+        assert_eq!(said("KILL_SWITCH_REASON", &detail).1, "told later");
+    }
+
+    #[test]
+    fn an_engine_says_what_it_answers_and_how_fast() {
+        let detail = Detail::Engine {
+            name: "alpha-us".into(),
+            episode: Some("E-12".into()),
+            generation: 41,
+            from: "trading".into(),
+            to: "blocked".into(),
+            why: String::new(),
+            took_us: Some(14_400),
+        };
+        assert_eq!(said("ENGINE_BLOCKED", &detail), ("alpha-us E-12 generation 41".into(), "14 ms, blocked".into()));
+    }
+
+    #[test]
+    fn other_lines_say_nothing_more() {
+        let raw = serde_json::value::to_raw_value(&Detail::Nothing {}).expect("JSON");
+        assert_eq!(words("KILL_SWITCH_FLAT", &raw), None);
+        assert_eq!(words("SECRET_READ", &raw), None);
+        let raw = RawValue::from_string("{\"switch\":1}".into()).expect("JSON");
+        assert_eq!(words("KILL_SWITCH_HELD", &raw), None);
+    }
+}
