@@ -184,8 +184,12 @@ fn broken(model: &Model) -> Vec<[String; 3]> {
         Some(row) => format!("ok #{}", row.seq),
     };
     lines.push(line("journal", journal, "not needed to stop; else UNJOURNALLED".into()));
-    let command = format!("quarterdeck kill stop --env {}", seat.environment.name());
-    lines.push(line("screen", format!("any shell on {}", seat.host), command));
+    // A demo is an environment that no name leads to: what it teaches is said for a real one.
+    let (shell, environment) = match seat.environment {
+        Environment::Demo => ("in a real one: any shell".to_owned(), Environment::Qa),
+        real => (format!("any shell on {}", seat.host), real),
+    };
+    lines.push(line("screen", shell, format!("quarterdeck kill stop --env {}", environment.name())));
     let worst = model.kill.as_ref().and_then(|row| row.engines.iter().find(|engine| engine.standing.is_bad()));
     let account =
         worst.filter(|engine| !engine.account.is_empty()).map(|engine| format!(", account {}", engine.account));
