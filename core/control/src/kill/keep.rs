@@ -123,16 +123,23 @@ impl Switch {
             if seen.own.as_ref().is_some_and(|own| Some((own.generation, own.order)) <= known) {
                 seen.own = None;
             }
+            // Whoever brought it to the disk.
+            let order = seen.latch.view.record().map(|record| record.order);
+            if seen.recorded().is_none_or(|known| order >= Some(known.order)) {
+                seen.undurable = None;
+            }
         });
     }
 
     /// Who is there, and what this session may.
     pub(super) fn see_others(&self) {
-        if let Some(life) = self.life.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
-            && life.own.is_none()
-        {
+        let life = || self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        if life().as_ref().is_some_and(|life| life.own.is_none()) {
             // The folder may have been made since.
-            life.own = Own::open(&self.place.present(), &self.present()).ok();
+            let own = Own::open(&self.place.present(), &self.present()).ok();
+            if let Some(life) = life().as_mut() {
+                life.own = own;
+            }
         }
         let (present, rights) = (super::presence::all(&self.place.present()), self.policy.rights());
         self.with_seen(|seen| (seen.present, seen.rights) = (present, rights));
