@@ -86,7 +86,7 @@ impl Ears {
         switch.see_latch();
         switch.meet();
         switch.see_files();
-        switch.refresh();
+        switch.refresh_and_tell();
         if switch.is_quiet() { QUIET } else { SECOND + ALONG / 2 }
     }
 

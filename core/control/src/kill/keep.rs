@@ -91,9 +91,9 @@ impl Switch {
     fn keep(&self, keeping: &mut Keeping) -> Duration {
         if keeping.lease.is_none() {
             keeping.lease = self.keeper.lease(&self.state_folder);
-            if keeping.lease.is_some() {
-                self.write_down_what_waits();
-            }
+        }
+        if keeping.lease.is_some() {
+            self.write_down_what_waits();
         }
         self.read_on();
         self.see_others();

@@ -273,6 +273,15 @@ impl Switch {
 
     /// Makes the row anew of what is known, and tells it where it is another one.
     fn refresh(&self) -> KillRow {
+        self.renew(false)
+    }
+
+    /// The same, and tells it in any case: who shows it takes a row of which nothing is heard for an old one.
+    fn refresh_and_tell(&self) -> KillRow {
+        self.renew(true)
+    }
+
+    fn renew(&self, tell_anyway: bool) -> KillRow {
         let unwritten = self.journal.unwritten();
         let (row, changed, restless) = self.with_seen(|seen| {
             seen.journal.clone_from(&self.journal.state().switch);
@@ -289,6 +298,8 @@ impl Switch {
         });
         if changed {
             self.changed.notify_all();
+        }
+        if changed || tell_anyway {
             self.tell();
         }
         if restless && self.is_started() {

@@ -121,7 +121,7 @@ impl Switch {
         for (kind, told) in told {
             let durable_us = durable_us.filter(|_| told == record);
             let event = match kind {
-                EventKind::KillSwitchActivated | EventKind::KillSwitchEscalated => {
+                EventKind::KillSwitchActivated | EventKind::KillSwitchEscalated | EventKind::KillSwitchRepeated => {
                     self.author.given(kind, &told, durable_us)
                 }
                 _ => self.author.found(kind, &told, None),

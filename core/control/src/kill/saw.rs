@@ -18,6 +18,8 @@ use std::time::Duration;
 const KEPT: &str = "bypasses";
 /// So many of one episode are written down each by itself: an engine that goes on for hours says nothing new.
 const MOST: usize = 1_000;
+/// So long an event may take to be on the disk.
+const WRITTEN: Duration = Duration::from_millis(250);
 /// Larger than all of them together.
 const LARGEST: u32 = 1 << 20;
 
@@ -75,19 +77,23 @@ impl Switch {
     }
 
     fn write_down(&self, saw: &mut Saw, record: &Record) {
-        if !self.keeper.records() || saw.waiting.is_empty() {
+        // What the journal can't take now waits here: what is kept as written has to be written.
+        if !self.keeper.records() || saw.waiting.is_empty() || self.journal.unwritten().is_some() {
             return;
         }
         let file = self.state_folder.join(KEPT);
         if !std::mem::replace(&mut saw.records, true) {
             saw.read(&file);
         }
+        let mut late = false;
         for (key, bypass) in std::mem::take(&mut saw.waiting) {
+            if late {
+                saw.waiting.insert(key, bypass);
+                continue;
+            }
             if saw.written.len() > MOST || !saw.written.insert(key.clone()) {
                 continue;
             }
-            // Without the file a line may be written down again after a restart, which is better than not at all.
-            let _ = append(&file, &key);
             let event = if saw.written.len() <= MOST {
                 self.author.bypass(&bypass)
             } else {
@@ -95,8 +101,12 @@ impl Switch {
                 let note = format!("{MOST} orders after the stop are written down; those that follow are in {source}");
                 self.author.found(EventKind::KillSwitchAlarm, record, Some(note))
             };
-            // What can't be written waits in the journal's own queue.
-            let _ = self.journal.tell(event, Duration::ZERO);
+            // What is late waits in the journal's own queue, and is not kept as written: it may be written down again after
+            // a restart, which is better than not at all.
+            match self.journal.tell(event, WRITTEN) {
+                Ok(()) => _ = append(&file, &key),
+                Err(_) => late = true,
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use quarterdeck_domain::kill::{EngineStanding, Level, Order, PathState, SwitchSt
 use quarterdeck_domain::person::Role;
 use std::fs;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 #[track_caller]
 fn out(fired: &Fired) {
@@ -241,4 +242,23 @@ fn a_journal_that_is_read_again_knows_the_switch() {
     let state = house.journal("sess-reader").state();
     let record = state.switch.record.as_ref().expect("it is known");
     assert_eq!((record.order, state.switch.reason.as_deref()), (Order::Stop, Some("why")));
+}
+
+#[test]
+fn a_row_that_stays_the_same_is_told_again_at_each_look() {
+    let house = House::new();
+    let switch = house.switch("cockpit");
+    // Held, so that each second is a look; of a quiet switch it is each tenth.
+    out(&switch.fire(Level::Stop, None, moment()));
+    switch.hold(None).expect("a trader holds");
+    let (tell, told) = channel();
+    switch.start(Arc::new(move |row| _ = tell.send(row))).expect("it starts");
+    let mut rows = std::iter::from_fn(|| told.recv_timeout(SOON).ok());
+    let mut last = rows.next().expect("a row");
+    let mut same = 0;
+    while same < 2 {
+        let row = rows.next().expect("nothing more was told of a switch at rest");
+        same = if row == last { same + 1 } else { 0 };
+        last = row;
+    }
 }
