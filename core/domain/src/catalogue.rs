@@ -103,6 +103,7 @@ catalogue! {
     KillSwitchSetUp "KILL_SWITCH_SET_UP" "SET_UP" Critical Minor Major "trading" "The latch was made: generation 0, trade.";
     KillSwitchActivated "KILL_SWITCH_ACTIVATED" "ACTIVATE" Critical Critical Critical "trading" "Trading was stopped: level 3 or level 4.";
     KillSwitchEscalated "KILL_SWITCH_ESCALATED" "ESCALATE" Critical Critical Critical "trading" "Level 3 became level 4: at its deadline, or because somebody said so.";
+    KillSwitchRepeated "KILL_SWITCH_REPEATED" "ACTIVATE" Critical Major Major "trading" "A stop was asked for while as much or more was in force: it was sent again.";
     KillSwitchReason "KILL_SWITCH_REASON" "EXPLAIN" Critical Info Minor "trading" "The reason for a stop was given after it.";
     KillSwitchHeld "KILL_SWITCH_HELD" "HOLD" Critical Major Major "trading" "Level 3 was held: level 4 does not follow by itself.";
     KillSwitchReleased "KILL_SWITCH_RELEASED" "RELEASE" Critical Major Major "trading" "Trading was released.";

@@ -207,6 +207,10 @@ impl Switch {
         if record.order != crate::kill::Order::Halt {
             self.flat = None;
         }
+        // Each order's own reason; one that says none leaves what was said before it.
+        if record.reason.is_some() {
+            self.reason.clone_from(&record.reason);
+        }
         self.record = Some(record.clone());
     }
 }

@@ -77,13 +77,13 @@ fn an_episode_goes_from_its_stop_to_its_release() {
     let reason = Some("beta-us auth failing".to_owned());
     let halted = folded(&events);
     assert_eq!(stands(&halted), Some(("E-1", 2, Order::Halt)));
-    assert_eq!((halted.reason, halted.flat, halted.bypasses), (reason.clone(), Some(false), 2));
+    assert_eq!((halted.reason, halted.flat, halted.bypasses), (reason, Some(false), 2));
     events.push(switch(KillSwitchFlat, record("E-1", 2, Order::Halt, None), None));
     assert_eq!(folded(&events).flat, Some(true));
     events.push(switch(KillSwitchReleased, record("E-1", 3, Order::Trade, Some("solved")), Some("a fat finger")));
     let released = folded(&events);
     assert_eq!((stands(&released), released.flat), (Some(("E-1", 3, Order::Trade)), None));
-    assert_eq!((released.reason, released.bypasses), (reason, 2), "what was, stays until the next stop");
+    assert_eq!((released.reason.as_deref(), released.bypasses), (Some("solved"), 2), "each order says its own reason");
     events.push(switch(KillSwitchActivated, record("E-2", 4, Order::Stop, Some("again")), None));
     let next = folded(&events);
     assert_eq!((next.reason.as_deref(), next.flat, next.bypasses), (Some("again"), None, 0));

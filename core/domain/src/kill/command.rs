@@ -30,7 +30,16 @@ fn fire(known: &Known<'_>, standing: &Standing, level: Level, asking: &Asking, n
     };
     if let Some(record) = standing.record.as_ref().filter(stands) {
         if known.latch.record() == Some(record) {
-            return vec![Effect::Dispatch(record.clone())];
+            // Who asked is recorded, though nothing new is ordered.
+            let asked = Record {
+                since: now.utc,
+                since_boot_ns: now.boot_ns,
+                boot_id: now.boot_id.clone(),
+                initiator: asking.by.clone(),
+                reason: asking.reason.clone(),
+                ..record.clone()
+            };
+            return vec![Effect::Dispatch(record.clone()), Effect::Journal(EventKind::KillSwitchRepeated, asked)];
         }
         let back = Record {
             generation: next_generation(known),
@@ -46,10 +55,28 @@ fn fire(known: &Known<'_>, standing: &Standing, level: Level, asking: &Asking, n
         began: running.map_or(now.utc, |record| record.began),
         deadline: (order == Order::Stop).then(|| Deadline::after(now, Deadline::WINDOW)),
         engines: engines(running, asking),
+        reason: with_unrecorded(known, asking.reason.as_deref()),
         ..next(known, order, asking, now)
     };
     let kind = if running.is_some() { EventKind::KillSwitchEscalated } else { EventKind::KillSwitchActivated };
     urgent(kind, record)
+}
+
+/// The reason, and with it an order that the journal never heard of: this one takes its place in the latch, and whoever
+/// gave it may be gone with what he would have written.
+fn with_unrecorded(known: &Known<'_>, reason: Option<&str>) -> Option<String> {
+    let unheard = |latch: &&Record| {
+        latch.order != Order::Trade && known.journal.is_none_or(|journal| journal.generation < latch.generation)
+    };
+    let Some(latch) = known.latch.record().filter(unheard) else { return reason.map(str::to_owned) };
+    let before = format!(
+        "before it, not in the journal: level {} by {} at {}{}",
+        latch.level,
+        latch.initiator.person,
+        latch.since.strftime("%Y-%m-%d %H:%M:%SZ"),
+        latch.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default(),
+    );
+    Some(reason.map_or_else(|| before.clone(), |reason| format!("{reason}; {before}")).chars().take(600).collect())
 }
 
 /// Who has to answer: everybody who is known, and who was known when the episode began.
@@ -147,11 +174,25 @@ fn release(
             "Settle them with the broker's desk, then name each with --without ENGINE.",
         ));
     }
+    let is_known = |name: &&String| record.engines.contains(name) || known.engines.iter().any(|row| row.name == **name);
+    if let Some(stranger) = without.iter().find(|name| !is_known(name)) {
+        let stranger = crate::sanitise::line(stranger, 40);
+        return Err(refusal(
+            &format!("there is no engine '{stranger}' here"),
+            "'quarterdeck kill status' lists them; name the one that is not flat.",
+        ));
+    }
     riskier(known, asking, "released")?;
+    let past = if without.is_empty() {
+        String::new()
+    } else {
+        format!("; released past what is not proven flat: {}", without.join(", "))
+    };
     let free = Record {
         episode: record.episode.clone(),
         began: record.began,
         engines: record.engines.clone(),
+        reason: asking.reason.as_ref().map(|reason| format!("{reason}{past}")),
         ..next(known, Order::Trade, asking, now)
     };
     Ok(vec![

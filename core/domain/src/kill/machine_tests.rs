@@ -5,7 +5,7 @@ use super::super::{Beat, EngineState, Level, advance, command, judge};
 use super::*;
 use crate::catalogue::EventKind::{
     KillSwitchActivated, KillSwitchAdopted, KillSwitchConflict, KillSwitchEscalated, KillSwitchHeld,
-    KillSwitchReleased, KillSwitchSetUp,
+    KillSwitchReleased, KillSwitchRepeated, KillSwitchSetUp,
 };
 use Order::{Halt, Hold, Stop, Trade};
 
@@ -150,6 +150,62 @@ fn a_deadline_changed_in_its_generation_is_the_journals() {
 }
 
 #[test]
+fn a_deadline_that_is_later_or_gone_in_its_episode_is_the_journals_whatever_the_generation() {
+    let of = |change: fn(&mut Record)| {
+        let mut forged = generation(42, ordered(Stop));
+        change(&mut forged);
+        forged
+    };
+    let years: fn(&mut Record) = |record| record.deadline.as_mut().expect("a stop").boot_ns += 1 << 60;
+    let wall: fn(&mut Record) = |record| record.deadline.as_mut().expect("a stop").utc += SignedDuration::from_hours(1);
+    let boot: fn(&mut Record) = |record| record.deadline.as_mut().expect("a stop").boot_id = "another".into();
+    let hold: fn(&mut Record) = |record| (record.order, record.deadline) = (Hold, None);
+    for change in [years, wall, boot, hold] {
+        let case = Case::of(read(&of(change)), Some(ordered(Stop)));
+        assert_eq!(standing(&case.known(), &after(0)).record, Some(ordered(Stop)));
+        let Effect::WriteLatch(back) = &case.advance(0, 60_000)[0] else { panic!("it is put back") };
+        assert_eq!((back.order, back.generation, &back.deadline), (Stop, 43, &ordered(Stop).deadline));
+        // And level 4 follows in its time, without the forged one being taken in.
+        let effects = done(&case.advance(0, 300_000));
+        assert_eq!(effects, [("latch", Halt, 43), ("engines", Halt, 43), (name(KillSwitchEscalated), Halt, 43)]);
+    }
+    let earlier = of(|record| record.deadline.as_mut().expect("a stop").boot_ns -= 1);
+    let case = Case::of(read(&earlier), Some(ordered(Stop)));
+    assert_eq!(done(&case.advance(0, 60_000)), [(name(KillSwitchAdopted), Stop, 42)], "less time is stricter");
+}
+
+#[test]
+fn a_generation_that_leaps_is_put_back_and_never_leads_to_another() {
+    let last = Record::HIGHEST;
+    let leap = |order| read(&generation(last, ordered(order)));
+    // As strict or milder: the journal's. Stricter: its order counts, in a generation of ours.
+    for (latch, journal, order) in [(Stop, Stop, Stop), (Hold, Stop, Stop), (Halt, Hold, Halt), (Stop, Trade, Stop)] {
+        let case = Case::of(leap(latch), Some(ordered(journal)));
+        let back = [("latch", order, 42), ("engines", order, 42), (name(KillSwitchConflict), order, 42)];
+        assert_eq!(done(&case.advance(0, 10)), back, "{latch:?} over {journal:?}");
+    }
+    let put_back =
+        Record { generation: 42, initiator: Initiator { kind: "repair".into(), ..alice() }, ..ordered(Stop) };
+    let still = Case::of(leap(Stop), Some(put_back));
+    assert_eq!(done(&still.advance(0, 10)), [("latch", Stop, 42), ("engines", Stop, 42), ("alarm", Trade, 0)]);
+    assert_eq!(done(&Case::of(leap(Halt), None).advance(0, 10))[0], ("latch", Halt, 1));
+    // Trade is never written by itself, and a stop over it has a generation that engines read.
+    let trade = Case::of(leap(Trade), Some(ordered(Trade)));
+    assert_eq!(trade.advance(0, 60_000), []);
+    for (level, order) in [(Level::Stop, Stop), (Level::Halt, Halt)] {
+        let effects = trade.ask(Ask::Fire(level), 0).expect("fired");
+        let Effect::WriteLatch(record) = &effects[0] else { panic!("the latch first") };
+        let over = record.over(trade.latch.record().expect("it can be read")).expect("it is stricter");
+        assert_eq!((over.order, over.generation), (order, 42));
+        assert_eq!(Record::parse(&over.bytes(), Environment::Qa), Ok(over));
+    }
+    // A latch and a journal that are there already have nothing after them, and stop all the same.
+    let full = Case::of(leap(Trade), Some(generation(last, ordered(Trade))));
+    let effects = full.ask(Ask::Fire(Level::Halt), 0).expect("fired");
+    assert_eq!(done(&effects)[0], ("latch", Halt, last));
+}
+
+#[test]
 fn a_halt_is_flat_by_every_engine_and_residual_after_its_time() {
     let mut case = Case::agreed(Halt);
     assert_eq!((case.state(0), case.state(29_999)), (SwitchState::EmergencyHalt, SwitchState::EmergencyHalt));
@@ -185,7 +241,8 @@ fn a_stop_is_in_the_latch_before_anybody_hears_of_it() {
 fn a_second_stop_restarts_nothing_and_lifts_nothing() {
     for order in [Hold, Stop, Halt] {
         let effects = Case::agreed(order).ask(Ask::Fire(Level::Stop), 60_000).expect("fired");
-        assert_eq!(done(&effects), [("engines", order, 41)], "{order:?}");
+        let asked = (name(KillSwitchRepeated), order, 41);
+        assert_eq!(done(&effects), [("engines", order, 41), asked], "{order:?}: sent again, and who asked is recorded");
     }
     // The latch lost it: it is put back, with the deadline it had.
     let case = Case::of(LatchView::Missing, Some(ordered(Stop)));
@@ -209,7 +266,20 @@ fn a_halt_goes_on_with_the_episode_and_its_engines() {
         assert_eq!((record.episode.as_str(), record.began), ("E-12", after(0).utc));
         assert_eq!(record.engines, ["beta", "alpha"], "who was known has to answer");
     }
-    assert_eq!(done(&Case::agreed(Halt).ask(Ask::Fire(Level::Halt), 1).expect("fired")), [("engines", Halt, 41)]);
+    let again = Case::agreed(Halt).ask(Ask::Fire(Level::Halt), 1).expect("fired");
+    assert_eq!(done(&again), [("engines", Halt, 41), (name(KillSwitchRepeated), Halt, 41)]);
+}
+
+#[test]
+fn a_halt_carries_the_stop_that_the_journal_never_heard_of() {
+    let stop = Record { reason: Some("beta-us auth failing".into()), ..ordered(Stop) };
+    let case = Case { writable: false, ..Case::of(LatchView::Read(Box::new(stop)), None) };
+    let asking = Asking { reason: Some("it trades on".into()), ..asking(Ask::Fire(Level::Halt)) };
+    let effects = case.asked(asking, 60_000).expect("fired");
+    let Effect::WriteLatch(record) = &effects[0] else { panic!("the latch first") };
+    let reason = record.reason.as_deref().expect("both reasons");
+    assert!(reason.starts_with("it trades on; before it, not in the journal: level 3 by "), "{reason}");
+    assert!(reason.ends_with(": beta-us auth failing"), "{reason}");
 }
 
 #[test]

@@ -63,6 +63,7 @@ fn a_stop_goes_to_the_latch_the_engines_and_the_journal_and_comes_back_by_hold_a
         [
             "KILL_SWITCH_SET_UP",
             "KILL_SWITCH_ACTIVATED",
+            "KILL_SWITCH_REPEATED",
             "KILL_SWITCH_HELD",
             "PERMISSION_DENIED",
             "KILL_SWITCH_RELEASED",

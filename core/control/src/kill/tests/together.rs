@@ -7,6 +7,7 @@ use crate::kill::latch::{Latch, Over};
 use jiff::SignedDuration;
 use quarterdeck_clock::moment;
 use quarterdeck_domain::audit::{AuditLine, Fields, Place as LinePlace};
+use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::{Deadline, EngineStanding, LatchView, Level, Order, PathState, Record, SwitchState};
 use quarterdeck_domain::person::Role;
@@ -275,6 +276,7 @@ fn eight_who_fire_at_once_are_one_episode() {
         .events()
         .into_iter()
         .filter_map(|event| match event.detail {
+            _ if event.event_type == EventKind::KillSwitchRepeated => None,
             quarterdeck_domain::event::Detail::Switch { record, .. } if record.generation > 0 => Some(*record),
             _ => None,
         })
