@@ -8,10 +8,12 @@ fn walked(aviary: &Aviary) -> Screen {
     let mut screen = aviary.house.open(&[], 160, 48);
     screen.shows("backends 4/4");
     screen.lists("desk.stored");
-    for (key, wanted) in [("2", "DETAIL"), ("6", "asked every"), ("3", "AUDIT"), ("?", "HELP 39 keys")] {
+    for (key, wanted) in [("2", "DETAIL"), ("6", "asked every"), ("3", "AUDIT"), ("?", "HELP")] {
         screen.press(key, wanted);
     }
-    screen.esc("HELP 39 keys");
+    screen.esc("HELP");
+    screen.shows_a_code(3);
+    screen.esc("nothing has been sent");
     screen.press(":", "kill-switch");
     screen.keys("\x1b");
     screen.settles();

@@ -1,4 +1,4 @@
-//! The keys, each pressed on a real terminal: screens, help, palette, filters, and the one that will stop trading.
+//! The keys, each pressed on a real terminal: screens, help, palette, filters, and the one that stops trading.
 
 use crate::house::House;
 use crate::house::screen::{Screen, is_listed};
@@ -25,7 +25,7 @@ fn digits_switch_screens_and_the_band_stays() {
     for (key, heading) in [("2", "DETAIL broker.password"), ("3", "AUDIT"), ("6", "asked every"), ("1", "BACKENDS 2")] {
         screen.press(key, heading);
         assert!(screen.row(0).starts_with(".. QA .."), "{key}: {}", screen.row(0));
-        assert!(screen.row(1).contains("TRADING unknown"), "{key}: {}", screen.row(1));
+        assert!(screen.row(1).contains("TRADING normal"), "{key}: {}", screen.row(1));
         assert!(screen.row(35).contains("^X"), "{key}: {}", screen.row(35));
     }
     screen.press("4", "4 alarms: not built yet");
@@ -79,7 +79,7 @@ fn find_looks_through_the_tail() {
 fn help_tells_every_key_and_filters_as_one_types() {
     let house = house();
     let mut screen = open(&house);
-    screen.press("?", "HELP 39 keys");
+    screen.press("?", "HELP 41 keys");
     screen.press("reveal", "show the value, 10 s");
     screen.hides("the overview");
     screen.press("\x1b", "SECRETS");
@@ -95,7 +95,7 @@ fn the_palette_does_what_it_names() {
 }
 
 #[test]
-fn the_key_that_will_stop_trading_says_that_it_cannot_and_sends_nothing() {
+fn the_key_that_stops_trading_names_the_desk_too_and_sends_nothing_by_itself() {
     let mut house = house();
     house.set_var("LANG", "C.UTF-8");
     house.configure("[desk]\nphone = \"+1 203 555 0142\"\n");
@@ -103,13 +103,18 @@ fn the_key_that_will_stop_trading_says_that_it_cannot_and_sends_nothing() {
     let before = house.journal("qa").len();
     for place in ["1", "2", "3", "6", "?", ":", "/"] {
         screen.keys(place);
-        screen.press("\x18", "There is no kill-switch here yet.");
-        screen.shows("Nothing was sent");
-        screen.shows("Call the desk: +1 203 555 0142");
-        screen.esc("There is no kill-switch here yet.");
+        for level in [3, 4] {
+            screen.shows_a_code(level);
+            screen.shows("nothing has been sent");
+            screen.until("whom to call", |shown| {
+                shown.lines().any(|line| line.contains("the broker's desk") && line.contains("+1 203 555 0142"))
+            });
+            screen.esc("nothing has been sent");
+        }
         screen.keys("\x1b");
         screen.settles();
     }
+    assert_eq!(house.latch()["order"], "trade", "nothing was sent");
     assert_eq!(house.journal("qa").len(), before, "nothing was asked, so nothing was recorded");
 }
 
@@ -121,9 +126,9 @@ fn plain_x_does_nothing_anywhere() {
     for (digit, heading) in [("2", "DETAIL"), ("3", "AUDIT"), ("6", "asked every"), ("1", "SECRETS 3")] {
         screen.press(digit, heading);
         screen.keys("xX");
-        screen.press("?", "HELP 39 keys");
-        screen.esc("HELP 39 keys");
-        assert!(!screen.shown().contains("kill-switch here"), "{}", screen.shown());
+        screen.press("?", "HELP");
+        screen.esc("HELP");
+        assert!(!screen.shown().contains("nothing has been sent"), "{}", screen.shown());
     }
 }
 
@@ -151,8 +156,10 @@ fn a_paste_is_never_keystrokes() {
     let house = house();
     let mut screen = open(&house);
     screen.keys("\x1b[200~q\r\x18v\x1b[201~");
-    screen.press("?", "HELP 39 keys");
-    assert!(!screen.shown().contains("Leave Quarterdeck?"), "{}", screen.shown());
+    screen.press("?", "HELP");
+    for wrong in ["Leave Quarterdeck?", "nothing has been sent"] {
+        assert!(!screen.shown().contains(wrong), "{}", screen.shown());
+    }
     assert_eq!(house.events("qa", "SECRET_REVEAL").len(), 0);
 }
 

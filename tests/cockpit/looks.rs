@@ -16,9 +16,9 @@ fn bytes(change: impl FnOnce(&mut House), words: &[&str]) -> Vec<u8> {
     screen.press("2", "DETAIL desk.one");
     screen.press("3", "AUDIT");
     screen.press("6", "asked every");
-    screen.press("\x18", "There is no kill-switch");
-    screen.esc("There is no kill-switch");
-    screen.press("?", "HELP 39 keys");
+    screen.shows_a_code(4);
+    screen.esc("nothing has been sent");
+    screen.press("?", "HELP");
     screen.keys("\x03");
     assert_eq!(screen.ends(), 0);
     screen.is_restored();

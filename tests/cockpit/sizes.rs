@@ -36,13 +36,14 @@ fn it_lives_through_every_size_on_every_screen() {
     }
     let mut screen = house.open(&[], 80, 24);
     screen.shows("backends 2/2");
-    for key in ["1", "2", "3", "6", "?", ":", "\x18", "/desk"] {
+    let places = ["1", "2", "3", "6", "?", ":", "/desk"].map(|key| (key, "TRADING normal"));
+    for (key, wanted) in places.into_iter().chain([("\x18", "nothing has been sent")]) {
         screen.keys(key);
         for (columns, rows) in SIZES {
             screen.resize(*columns, *rows);
         }
         // The last size is one in which it shows itself again, whatever it went through.
-        screen.shows("TRADING unknown");
+        screen.shows(wanted);
         screen.keys("\x1b");
         screen.settles();
         screen.keys("\x1b");
@@ -52,6 +53,7 @@ fn it_lives_through_every_size_on_every_screen() {
     screen.keys("\x03");
     assert_eq!(screen.ends(), 0);
     screen.is_restored();
+    assert_eq!(house.latch()["order"], "trade", "nothing was sent");
 }
 
 #[test]
