@@ -11,9 +11,6 @@ use jiff::SignedDuration;
 
 /// Whoever fired writes the journal after the latch: for so long a latch that the journal doesn't know is no news.
 pub const ADOPT_AFTER: SignedDuration = SignedDuration::from_secs(2);
-/// An engine that says to have seen a generation so much higher than everybody else is not believed: after the highest
-/// number there is none to release with.
-const LEAP: u64 = 1_000_000;
 /// What a record says that this machine wrote for nobody.
 const REPAIR: &str = "repair";
 
@@ -65,6 +62,8 @@ fn repair(known: &Known<'_>, by: &Initiator, anchor: &Moment, now: &Moment) -> V
         (LatchView::Missing | LatchView::Unreadable(_), Some(journal)) if journal.order != Order::Trade => {
             put_back(known, journal, by)
         }
+        // The order is a stop, and counts; the number is none, and is mended.
+        (LatchView::Read(latch), _) if leaps(known, latch) && latch.order != Order::Trade => put_back(known, latch, by),
         _ => unknown_to_journal(known)
             .filter(|latch| known.journal_writable && is_old(latch, anchor, now))
             .map(|latch| Effect::Journal(EventKind::KillSwitchAdopted, latch.clone()))
@@ -76,6 +75,9 @@ fn repair(known: &Known<'_>, by: &Initiator, anchor: &Moment, now: &Moment) -> V
 /// The latch, where the journal would take it in: fired while it could not be written, or by another journal's people.
 fn unknown_to_journal<'a>(known: &Known<'a>) -> Option<&'a Record> {
     let LatchView::Read(latch) = known.latch else { return None };
+    if leaps(known, latch) || known.journal.is_some_and(|journal| outranks(journal, latch)) {
+        return None;
+    }
     let news = match known.journal {
         None => latch.generation > 0 || latch.order != Order::Trade,
         Some(journal) => {
@@ -92,15 +94,15 @@ fn is_old(latch: &Record, anchor: &Moment, now: &Moment) -> bool {
 }
 
 fn put_back(known: &Known<'_>, record: &Record, by: &Initiator) -> Vec<Effect> {
-    let latch = known.latch.record().map(|latch| latch.generation);
-    if record.initiator.kind == REPAIR && latch < Some(record.generation) {
+    let back_already = known.journal == Some(record) && record.initiator.kind == REPAIR;
+    if back_already && latch_generation(known) < Some(record.generation) {
         // The journal knows of it already: it didn't reach the latch, or the latch was changed again.
         let alarm = "the latch does not keep what the journal knows: it is put back again".to_owned();
         return vec![Effect::WriteLatch(record.clone()), Effect::Dispatch(record.clone()), Effect::Alarm(alarm)];
     }
     let back = Record {
         generation: above(known),
-        previous: Some(record.generation),
+        previous: known.journal.map(|journal| journal.generation).or(latch_generation(known)),
         initiator: itself(REPAIR, by),
         ..record.clone()
     };
@@ -114,16 +116,27 @@ fn itself(kind: &str, by: &Initiator) -> Initiator {
 /// One more than latch and journal. What follows by itself is never less strict, so engines obey it in any generation;
 /// counting what they have heard would make each try that fails a higher one.
 fn above(known: &Known<'_>) -> u64 {
-    let latch = known.latch.record().map(|record| record.generation);
     let journal = known.journal.map(|record| record.generation);
-    latch.max(journal).map_or(1, |highest| highest.saturating_add(1))
+    latch_generation(known).max(journal).map_or(1, |highest| highest.saturating_add(1).min(Record::HIGHEST))
+}
+
+/// The latch's, where it is one that follows what the journal knows.
+fn latch_generation(known: &Known<'_>) -> Option<u64> {
+    known.latch.record().filter(|latch| !leaps(known, latch)).map(|latch| latch.generation)
+}
+
+/// True when the latch's generation is none that follows what the journal knows.
+pub(super) fn leaps(known: &Known<'_>, latch: &Record) -> bool {
+    latch.leaps_over(known.journal.map(|journal| journal.generation))
 }
 
 /// One more than anybody has seen: the latch, the journal, the engines.
 pub(super) fn next_generation(known: &Known<'_>) -> u64 {
     let above = above(known);
     let heard = known.engines.iter().filter_map(|row| row.beat.as_ref()).map(|beat| beat.generation);
-    let believed = heard.filter(|heard| *heard <= above.saturating_add(LEAP)).max();
+    // An engine that says to have seen a generation that is none is not believed.
+    let most = above.saturating_add(Record::LEAP).min(Record::HIGHEST - Record::LEAP);
+    let believed = heard.filter(|heard| *heard <= most).max();
     believed.map_or(above, |heard| above.max(heard.saturating_add(1)))
 }
 

@@ -1,7 +1,7 @@
 //! What a person asks of the switch: fire, hold, release, set up. Refuses what makes the firm riskier unless the journal
 //! can be written and the asker may; refuses nobody a stop.
 
-use super::advance::next_generation;
+use super::advance::{leaps, next_generation};
 use super::machine::{Ask, Asking, Effect, Known, LatchView, Refusal, Standing, SwitchState, missing, standing};
 use super::moment::{Deadline, Due, Moment};
 use super::record::{Order, Record, Trust};
@@ -29,7 +29,7 @@ fn fire(known: &Known<'_>, standing: &Standing, level: Level, asking: &Asking, n
         _ => record.order != Order::Trade,
     };
     if let Some(record) = standing.record.as_ref().filter(stands) {
-        if known.latch.record() == Some(record) {
+        if known.latch.record().is_some_and(|latch| latch == record && !leaps(known, latch)) {
             // Who asked is recorded, though nothing new is ordered.
             let asked = Record {
                 since: now.utc,

@@ -145,11 +145,14 @@ pub fn standing(known: &Known<'_>, now: &Moment) -> Standing {
 }
 
 /// True when the journal's order counts although there is a latch: it is stricter, or later, or the latch was changed
-/// without a new generation. Trading counts for nothing here.
+/// without a new generation, or in one that is none, or gives a stop more time. Trading counts for nothing here.
 pub(super) fn outranks(journal: &Record, latch: &Record) -> bool {
     let rank = |record: &Record| (record.order, record.generation);
     let changed = (&journal.episode, &journal.deadline) != (&latch.episode, &latch.deadline);
-    journal.order != Order::Trade && (rank(journal) > rank(latch) || rank(journal) == rank(latch) && changed)
+    let forged = latch.postpones(journal)
+        || journal.order == latch.order && latch.leaps_over(Some(journal.generation))
+        || rank(journal) == rank(latch) && changed;
+    journal.order != Order::Trade && (rank(journal) > rank(latch) || forged)
 }
 
 fn state_of(record: &Record, engines: &[EngineRow], now: &Moment) -> SwitchState {

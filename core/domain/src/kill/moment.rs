@@ -76,6 +76,12 @@ impl Deadline {
         }
     }
 
+    /// True when it gives more time than the other, by either clock, or counts by another boot's clock: in one episode
+    /// that is milder, and no record makes it so but a hold.
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        self.boot_id != other.boot_id || self.boot_ns > other.boot_ns || self.utc > other.utc
+    }
+
     /// How it stands. `anchor` is the first moment at which this process saw the deadline: on another boot the wall
     /// clock counts, as long as it has gone with the boot clock since then.
     pub fn judge(&self, now: &Moment, anchor: &Moment) -> Due {

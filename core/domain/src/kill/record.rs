@@ -112,6 +112,8 @@ impl Record {
     pub const SIZE: usize = 4096;
     /// The highest generation that every reader of JSON can tell from its neighbours.
     pub const HIGHEST: u64 = 1 << 53;
+    /// No record is so much higher than what is known: after the highest number there is none to stop or to release with.
+    pub const LEAP: u64 = 1_000_000;
 
     /// Generation 0, as `init` writes it: trade.
     pub fn first(environment: Environment, now: &super::Moment, initiator: Initiator) -> Self {
@@ -210,11 +212,27 @@ impl Record {
         (self.order, self.generation) > (other.order, other.generation)
     }
 
+    /// True when its generation is none that follows the known one, or the last ones where none is known. Its order
+    /// counts where it is stricter; its number never does.
+    pub fn leaps_over(&self, known: Option<u64>) -> bool {
+        self.generation > known.unwrap_or(Self::HIGHEST - 2 * Self::LEAP).saturating_add(Self::LEAP)
+    }
+
+    /// True when it is the other one's stop with more time.
+    pub fn postpones(&self, other: &Self) -> bool {
+        let later = |(own, other): (&Deadline, &Deadline)| own.is_later_than(other);
+        self.episode == other.episode && self.deadline.as_ref().zip(other.deadline.as_ref()).is_some_and(later)
+    }
+
     /// What to write of an urgent record where another one stands than it was decided on: nothing when that asks for as
-    /// much, and never in a generation that falls.
+    /// much, and never in a generation that falls. One that leaps keeps its order where it is stricter, and no number.
     pub fn over(&self, stands: &Self) -> Option<Self> {
+        if stands.leaps_over(Some(self.generation)) {
+            let stricter = if stands.order > self.order { stands } else { self };
+            return Some(Self { generation: self.generation, ..stricter.clone() });
+        }
         let later = self.episode == stands.episode && self.is_stricter_than(stands);
-        let generation = self.generation.max(stands.generation.saturating_add(1));
+        let generation = self.generation.max(stands.generation.saturating_add(1).min(Self::HIGHEST));
         (self.order > stands.order || later).then(|| Self { generation, ..self.clone() })
     }
 }

@@ -96,6 +96,9 @@ fn an_urgent_record_goes_over_what_is_milder_and_its_generation_never_falls() {
     assert_eq!(over(of(Order::Stop, 6, "E-1"), of(Order::Stop, 6, "E-2")), None, "a second stop restarts nothing");
     assert_eq!(over(of(Order::Stop, 5, "E-1"), of(Order::Stop, 6, "E-2")), None);
     assert_eq!(over(of(Order::Stop, 5, "E-1"), of(Order::Stop, 6, "E-1")), Some((Order::Stop, 6)));
+    let last = Record::HIGHEST;
+    assert_eq!(over(of(Order::Trade, last, "E-1"), of(Order::Stop, 6, "E-2")), Some((Order::Stop, 6)), "it leaps");
+    assert_eq!(over(of(Order::Trade, last, "E-1"), of(Order::Stop, last, "E-2")), Some((Order::Stop, last)));
 }
 
 #[test]

@@ -33,8 +33,10 @@ enum Tamper {
     Milder(Order, u64),
     /// What stood before.
     Rollback(usize),
-    /// The deadline so many seconds later, in the same generation.
-    Postpone(i64),
+    /// The deadline so many seconds later, in the same generation or a later one.
+    Postpone(i64, u64),
+    /// Any order in a generation that nothing follows.
+    Leap(Order),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -273,7 +275,9 @@ impl World {
 
     fn check_write(&mut self, stands: &LatchView, record: &Record) {
         if let Some(stands) = stands.record() {
-            assert!(record.generation > stands.generation, "it falls: {stands:?} {record:?}");
+            let forged = stands.generation == Record::HIGHEST;
+            assert!(forged || record.generation > stands.generation, "it falls: {stands:?} {record:?}");
+            assert!(record.generation < 1_000_000, "it leads on from a leap: {record:?}");
         }
         if record.order == Order::Trade {
             assert!(self.is_released(record.generation), "no release of generation {}", record.generation);
@@ -358,7 +362,18 @@ impl World {
                 let at = self.written.len().checked_sub(back + 1);
                 self.latch = at.and_then(|at| self.written.get(at)).map(Record::bytes).or(self.latch.take());
             }
-            (Tamper::Postpone(seconds), Some(mut record)) => {
+            (Tamper::Leap(order), Some(record)) => {
+                let deadline = (order == Order::Stop).then(|| Deadline::after(&self.now, Deadline::WINDOW));
+                let (generation, episode) = (Record::HIGHEST, format!("E-{}", self.count));
+                let leaps = Record { order, level: order.level(), deadline, generation, episode, ..record };
+                self.count += 1;
+                if let Some(deadline) = &leaps.deadline {
+                    self.deadlines.insert(leaps.episode.clone(), (deadline.clone(), false));
+                }
+                self.latch = Some(leaps.bytes());
+            }
+            (Tamper::Postpone(seconds, more), Some(mut record)) => {
+                record.generation += more;
                 let Some(deadline) = &mut record.deadline else { return };
                 deadline.utc += SignedDuration::from_secs(seconds);
                 deadline.boot_ns += u64::try_from(seconds).expect("later") * SECOND;
@@ -443,7 +458,8 @@ fn tampers() -> impl Strategy<Value = Tamper> {
         (0u64..3).prop_map(|more| Tamper::Milder(Order::Trade, more)),
         (0u64..3).prop_map(|more| Tamper::Milder(Order::Hold, more)),
         (0usize..4).prop_map(Tamper::Rollback),
-        (1i64..4_000).prop_map(Tamper::Postpone),
+        (1i64..4_000, 0u64..3).prop_map(|(seconds, more)| Tamper::Postpone(seconds, more)),
+        prop::sample::select(vec![Order::Trade, Order::Hold, Order::Stop, Order::Halt]).prop_map(Tamper::Leap),
     ]
 }
 
