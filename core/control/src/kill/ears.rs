@@ -3,6 +3,7 @@
 
 use super::Switch;
 use super::links::timespec;
+use super::seen::By;
 use quarterdeck_domain::kill::{KillRow, Order, PathState};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
@@ -180,9 +181,10 @@ impl Switch {
 
     /// What an engine said.
     fn hear(&self, name: &str, socket: &OwnedFd) -> bool {
-        let beats = self.links.read(name, socket);
-        let now = quarterdeck_clock::moment();
-        self.with_seen(|seen| beats.into_iter().for_each(|beat| seen.heard(name, beat, now.clone())));
+        if let Some(beat) = self.links.read(name, socket) {
+            let now = quarterdeck_clock::moment();
+            self.with_seen(|seen| seen.heard(name, beat, now, By::Socket));
+        }
         // Also where it said nothing: its link may be shut now.
         true
     }
@@ -196,7 +198,7 @@ impl Switch {
 
     /// Finds the engines there are, and connects to each that is not.
     pub(super) fn meet(&self) {
-        let found = self.links.names();
+        let (found, cut) = self.links.names();
         let (names, standing) = self.with_seen(|seen| {
             let now = quarterdeck_clock::moment();
             let standing = seen.judged(self.policy.environment, &now).1.record;
@@ -204,12 +206,17 @@ impl Switch {
             let asked = stopped.map(|record| record.engines.as_slice()).unwrap_or_default();
             let expected =
                 |name: &String| found.contains(name) || asked.contains(name) || self.policy.engines.contains_key(name);
-            // One that took its socket and its file away has gone of its own accord.
-            seen.engines.retain(|name, _| expected(name) || self.links.is_open(name));
-            for name in found.iter().chain(asked).chain(self.policy.engines.keys()) {
-                let engine = seen.engines.entry(name.clone()).or_default();
-                engine.met.get_or_insert_with(|| now.clone());
+            // One that took its socket and its file away has gone of its own accord; but not while trading is stopped:
+            // whoever was heard then has to be accounted for.
+            let normal = standing.as_ref().is_some_and(|record| record.order == Order::Trade);
+            seen.engines.retain(|name, engine| {
+                expected(name) || self.links.is_open(name) || (!normal && engine.heard.beat.is_some())
+            });
+            for name in asked.iter().chain(self.policy.engines.keys()) {
+                seen.meet(name, &now);
             }
+            let more = found.iter().filter(|name| !seen.meet_if_room(name, &now)).count();
+            seen.more = more.max(usize::from(cut));
             (seen.engines.keys().cloned().collect::<Vec<_>>(), standing)
         });
         let new = self.links.connect(names.iter());
@@ -230,7 +237,7 @@ impl Switch {
         for name in names.into_iter().filter(|name| !self.links.is_heard(name)) {
             if let Some(beat) = self.links.status(&name) {
                 let now = quarterdeck_clock::moment();
-                self.with_seen(|seen| seen.heard(&name, beat, now));
+                self.with_seen(|seen| seen.heard(&name, beat, now, By::File));
             }
         }
         self.with_seen(|seen| seen.engines.values_mut().for_each(|engine| engine.heard.gone = is_gone(engine)));
@@ -258,6 +265,7 @@ impl Switch {
             let wait = end.min(look_at).saturating_duration_since(now);
             let _ = poll(&mut fds, Some(&timespec(wait)));
             let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+            // Each of them for one turn, and then the end is looked at.
             for ((name, socket), _) in sockets.iter().zip(ready).filter(|(_, ready)| *ready) {
                 self.hear(name, socket);
             }

@@ -17,12 +17,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A line is no longer than this, nor is a status file.
+/// A line is no longer than this, nor is a status file; nor is more taken of a socket before the next one has its turn.
 const LONGEST: usize = 64 << 10;
+/// An engine that sends more in a second is shut off for a while, so that the others are heard. It needs a line a second,
+/// and one for each step.
+const MOST_BYTES: usize = 1 << 20;
+const MOST_LINES: usize = 1_000;
+const SECOND: Duration = Duration::from_secs(1);
 /// So long an engine that doesn't read holds a dispatch up.
 const WRITE_WITHIN: Duration = Duration::from_millis(50);
-/// At most so many engines are looked for.
-const MOST: usize = 256;
+/// At most so many names are looked at in the folder.
+const MOST: usize = 10_000;
 
 /// All links of one environment.
 #[derive(Debug)]
@@ -47,8 +52,34 @@ enum Link {
         before: Option<Shut>,
         /// It has said something since it was opened.
         heard: bool,
+        flow: Flow,
     },
     Shut(Shut),
+}
+
+/// How much came over a link in this second.
+#[derive(Debug)]
+struct Flow {
+    opened: Instant,
+    since: Instant,
+    bytes: usize,
+    lines: usize,
+}
+
+impl Flow {
+    fn new(now: Instant) -> Self {
+        Self { opened: now, since: now, bytes: 0, lines: 0 }
+    }
+
+    /// False when it is too much.
+    fn bears(&mut self, bytes: usize, lines: usize, now: Instant) -> bool {
+        if now.duration_since(self.since) >= SECOND {
+            (self.since, self.bytes, self.lines) = (now, 0, 0);
+        }
+        self.bytes += bytes;
+        self.lines += lines;
+        self.bytes <= MOST_BYTES && self.lines <= MOST_LINES
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -56,6 +87,32 @@ struct Shut {
     why: String,
     since: Timestamp,
     tries: u64,
+    /// When it had sent too much, if that was why.
+    loud: Option<Instant>,
+}
+
+impl Link {
+    /// How it is broken. One that was shut is so until it says something; one that sent too much, until it has been open
+    /// for a second.
+    fn broken(&self) -> Option<&Shut> {
+        match self {
+            Self::Shut(shut) => Some(shut),
+            Self::Open { before, heard, flow, .. } => {
+                let mended = |shut: &Shut| *heard && (shut.loud.is_none() || flow.opened.elapsed() >= SECOND);
+                before.as_ref().filter(|shut| !mended(shut))
+            }
+        }
+    }
+
+    fn rests(&self) -> bool {
+        matches!(self, Self::Shut(Shut { loud: Some(at), .. }) if at.elapsed() < SECOND)
+    }
+}
+
+/// Why a link is shut.
+enum Ended {
+    Loud,
+    Because(String),
 }
 
 /// A line of an engine that is no beat: it doesn't talk to this user.
@@ -73,19 +130,19 @@ impl Links {
         &self.folder
     }
 
-    /// The engines that have, or had, a socket or a status file here.
-    pub(super) fn names(&self) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+    /// The engines that have, or had, a socket or a status file here; and true when the folder holds more than is looked at.
+    pub(super) fn names(&self) -> (Vec<String>, bool) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return (Vec::new(), false) };
         let name = |entry: std::fs::DirEntry| {
             let name = entry.file_name().into_string().ok()?;
             let name = name.strip_suffix(".sock").or_else(|| name.strip_suffix(".json"))?;
             is_engine(name).then(|| name.to_owned())
         };
-        let mut names: Vec<String> = entries.flatten().filter_map(name).take(2 * MOST).collect();
+        let mut names: Vec<String> = entries.flatten().filter_map(name).take(MOST + 1).collect();
+        let cut = names.len() > MOST;
         names.sort();
         names.dedup();
-        names.truncate(MOST);
-        names
+        (names, cut)
     }
 
     /// Tries each of these that has no link; gives those that have one now.
@@ -93,7 +150,7 @@ impl Links {
         let folder = open_folder(&self.folder);
         let mut new = Vec::new();
         for name in names {
-            if matches!(self.lock().get(name), Some(Link::Open { .. })) {
+            if self.lock().get(name).is_some_and(|link| matches!(link, Link::Open { .. }) || link.rests()) {
                 continue;
             }
             let opened = folder.as_ref().map_err(|error| *error).and_then(|folder| connect(folder, name));
@@ -105,11 +162,11 @@ impl Links {
                         Some(Link::Shut(shut)) => Some(shut),
                         _ => None,
                     };
-                    let (socket, held) = (Arc::new(socket), Vec::new());
-                    let link = Link::Open { socket, held, sent: None, refused: None, before, heard: false };
+                    let (socket, held, flow) = (Arc::new(socket), Vec::new(), Flow::new(Instant::now()));
+                    let link = Link::Open { socket, held, sent: None, refused: None, before, heard: false, flow };
                     links.insert(name.clone(), link);
                 }
-                Err(error) => shut(&mut links, name, in_words(error)),
+                Err(error) => shut(&mut links, name, Ended::Because(in_words(error))),
             }
         }
         new
@@ -134,47 +191,59 @@ impl Links {
         matches!(self.lock().get(name), Some(Link::Open { heard: true, .. }))
     }
 
-    /// What an engine said since the last call; its link is shut where there is no more to come.
-    pub(super) fn read(&self, name: &str, socket: &OwnedFd) -> Vec<Beat> {
-        let mut beats = Vec::new();
+    /// The last an engine said since the last call, of at most one turn's bytes: an engine that sends without pause keeps
+    /// nobody from being heard. Its link is shut where there is no more to come, or too much.
+    pub(super) fn read(&self, name: &str, socket: &OwnedFd) -> Option<Beat> {
+        let mut last = None;
         let mut block = [0u8; 16 << 10];
-        loop {
+        let mut taken = 0;
+        while taken < LONGEST {
             let ended = match rustix::net::recv(socket, &mut block[..], RecvFlags::DONTWAIT) {
-                Ok((0, _)) => "it hung up".to_owned(),
-                Ok((count, _)) => match self.take(name, &block[..count], &mut beats) {
-                    Ok(()) => continue,
-                    Err(why) => why,
+                Ok((0, _)) => Ended::Because("it hung up".into()),
+                Ok((count, _)) => match self.take(name, &block[..count], &mut last) {
+                    Ok(()) => {
+                        taken += count;
+                        continue;
+                    }
+                    Err(ended) => ended,
                 },
-                Err(Errno::AGAIN) => return beats,
+                Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => continue,
-                Err(error) => in_words(error),
+                Err(error) => Ended::Because(in_words(error)),
             };
             shut(&mut self.lock(), name, ended);
-            return beats;
+            break;
         }
+        last
     }
 
-    fn take(&self, name: &str, bytes: &[u8], beats: &mut Vec<Beat>) -> Result<(), String> {
+    fn take(&self, name: &str, bytes: &[u8], last: &mut Option<Beat>) -> Result<(), Ended> {
         let mut links = self.lock();
-        let Some(Link::Open { held, refused, heard, .. }) = links.get_mut(name) else {
-            return Err("it is shut".into());
+        let Some(Link::Open { held, refused, heard, flow, .. }) = links.get_mut(name) else {
+            return Err(Ended::Because("it is shut".into()));
         };
-        held.extend_from_slice(bytes);
-        while let Some(end) = held.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = held.drain(..=end).collect();
-            match serde_json::from_slice::<Beat>(&line) {
-                Ok(beat) => {
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        if !flow.bears(bytes.len(), lines, Instant::now()) {
+            return Err(Ended::Loud);
+        }
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        held.extend_from_slice(&bytes[..whole]);
+        if whole > 0 {
+            // The newest counts: what it said before that is over.
+            for line in held.split(|byte| *byte == b'\n').rev().filter(|line| !line.is_empty()) {
+                if let Ok(beat) = serde_json::from_slice::<Beat>(line) {
                     *heard = true;
-                    beats.push(beat);
+                    *last = Some(beat);
+                    break;
                 }
-                Err(_) => {
-                    if let Ok(said) = serde_json::from_slice::<Refusal>(&line) {
-                        *refused = Some(format!("it refuses us: {}", sanitise::line(&said.refused, 80)));
-                    }
+                if let Ok(said) = serde_json::from_slice::<Refusal>(line) {
+                    *refused = Some(format!("it refuses us: {}", sanitise::line(&said.refused, 80)));
                 }
             }
+            held.clear();
         }
-        if held.len() > LONGEST { Err("it sends no lines".into()) } else { Ok(()) }
+        held.extend_from_slice(&bytes[whole..]);
+        if held.len() > LONGEST { Err(Ended::Because("it sends no lines".into())) } else { Ok(()) }
     }
 
     /// Hands the record to all of these that are connected, and gives those that took it, each with the time.
@@ -205,7 +274,7 @@ impl Links {
                         Err(Errno::AGAIN) => return true,
                         Err(Errno::INTR) => {}
                         Err(error) => {
-                            shut(&mut self.lock(), name, in_words(error));
+                            shut(&mut self.lock(), name, Ended::Because(in_words(error)));
                             return false;
                         }
                     }
@@ -221,7 +290,7 @@ impl Links {
             let _ = poll(&mut fds, Some(&timespec(left)));
         }
         for (name, ..) in rest {
-            shut(&mut self.lock(), &name, "it does not read".into());
+            shut(&mut self.lock(), &name, Ended::Because("it does not read".into()));
         }
         reached
     }
@@ -237,16 +306,16 @@ impl Links {
 
     /// How the way to this engine is, for the order of this generation.
     pub(super) fn path(&self, name: &str, generation: Option<u64>) -> PathState {
-        match self.lock().get(name) {
-            None => PathState::NotSetUp,
-            Some(
-                Link::Shut(Shut { why, since, tries })
-                | Link::Open { heard: false, before: Some(Shut { why, since, tries }), .. },
-            ) => PathState::Broken { why: why.clone(), since: *since, tries: *tries },
-            Some(Link::Open { sent, .. }) => match sent {
-                Some((sent, after)) if generation == Some(*sent) => PathState::Reached(*after),
-                _ => PathState::Ready,
-            },
+        let links = self.lock();
+        let Some(link) = links.get(name) else { return PathState::NotSetUp };
+        match (link.broken(), link) {
+            (Some(Shut { why, since, tries, .. }), _) => {
+                PathState::Broken { why: why.clone(), since: *since, tries: *tries }
+            }
+            (None, Link::Open { sent: Some((sent, after)), .. }) if generation == Some(*sent) => {
+                PathState::Reached(*after)
+            }
+            (None, _) => PathState::Ready,
         }
     }
 
@@ -268,14 +337,19 @@ pub(super) fn timespec(wait: Duration) -> Timespec {
     Timespec { tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(wait.subsec_nanos()) }
 }
 
-fn shut(links: &mut BTreeMap<String, Link>, name: &str, why: String) {
-    let (known, why) = match links.remove(name) {
-        Some(Link::Shut(known)) => (Some(known), why),
-        Some(Link::Open { refused, before, heard, .. }) => (before.filter(|_| !heard), refused.unwrap_or(why)),
-        None => (None, why),
-    };
+fn shut(links: &mut BTreeMap<String, Link>, name: &str, ended: Ended) {
+    let link = links.remove(name);
+    let known = link.as_ref().and_then(Link::broken);
     let (since, tries) = known.map_or_else(|| (quarterdeck_clock::utc(), 0), |known| (known.since, known.tries));
-    links.insert(name.to_owned(), Link::Shut(Shut { why, since, tries: tries + 1 }));
+    let (why, loud) = match ended {
+        Ended::Loud => ("it sends too much".to_owned(), Some(Instant::now())),
+        Ended::Because(why) => (why, None),
+    };
+    let why = match link {
+        Some(Link::Open { refused: Some(refused), .. }) => refused,
+        _ => why,
+    };
+    links.insert(name.to_owned(), Link::Shut(Shut { why, since, tries: tries + 1, loud }));
 }
 
 /// A socket's path may be longer than an address can hold: it is named from its folder, which is open.
@@ -295,5 +369,23 @@ fn in_words(error: Errno) -> String {
         Errno::PIPE | Errno::CONNRESET => "it hung up".into(),
         Errno::ACCESS => "this user may not".into(),
         other => std::io::Error::from(other).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beat_a_second_is_borne_and_a_thousand_lines_are_too_many() {
+        let now = Instant::now();
+        let mut flow = Flow::new(now);
+        for second in 0..100 {
+            assert!(flow.bears(600, MOST_LINES / 2, now + SECOND * second));
+        }
+        let after = now + SECOND * 100;
+        assert!(flow.bears(MOST_BYTES, MOST_LINES, after), "as much as may be");
+        assert!(!flow.bears(0, 1, after) && !flow.bears(1, 0, after + SECOND / 2), "and no more in that second");
+        assert!(flow.bears(1, 1, after + SECOND));
     }
 }

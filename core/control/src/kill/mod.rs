@@ -33,6 +33,7 @@ use presence::{Own, Present};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::{EngineRow, KillRow, SwitchState};
 use quarterdeck_domain::person::Who;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use seen::Seen;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -42,8 +43,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A thread that is late is stuck when it is still so after this.
-const NOTICED: Duration = Duration::from_secs(1);
+/// So many files one process may hold open, where the machine lets it: a socket for each engine, and the journal.
+const FILES: u64 = 4_096;
 
 /// Where rows go; called from several threads.
 pub type TellRow = Arc<dyn Fn(KillRow) + Send + Sync>;
@@ -117,6 +118,7 @@ impl Switch {
     /// Opens it: reads the latch once, contacts nobody, never fails.
     pub fn open(opening: SwitchOpening<'_>) -> Arc<Self> {
         let SwitchOpening { surroundings, environment, config, who, journal, program, look_only } = opening;
+        raise_files();
         let place = Place::of(surroundings, environment, config);
         if config.is_some() && need_home(surroundings).is_ok() {
             place.remember(surroundings, environment);
@@ -198,11 +200,8 @@ impl Switch {
     /// day.
     pub fn is_alive(&self) -> bool {
         let stuck = self.with_seen(|seen| {
-            let late = seen.back_by.filter(|by| Instant::now() > *by);
-            // Noticed twice: a whole process that was stopped and goes on is late in all its threads, and not stuck.
-            let noticed = seen.late.filter(|(by, _)| Some(*by) == late);
-            seen.late = noticed.or_else(|| late.map(|by| (by, Instant::now())));
-            noticed.is_some_and(|(_, at)| at.elapsed() > NOTICED)
+            seen.late = seen::late(seen.back_by, seen.late, Instant::now());
+            seen.late.is_some_and(|late| late.is_stuck())
         });
         let life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         life.as_ref().is_none_or(|life| !stuck && life.threads.iter().all(|thread| !thread.is_finished()))
@@ -328,6 +327,16 @@ impl Switch {
             }
             seen = self.changed.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+/// Takes what the machine allows. Where it doesn't, engines that have no socket left are heard by their files.
+fn raise_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(FILES).min(FILES);
+    if limit.current.is_some_and(|current| current < most) {
+        limit.current = Some(most);
+        let _ = setrlimit(Resource::Nofile, limit);
     }
 }
 

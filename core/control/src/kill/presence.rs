@@ -2,6 +2,7 @@
 //! that nobody holds.
 
 use super::place::open_folder;
+use crate::installation::random_id;
 use crate::ordinary;
 use jiff::Timestamp;
 use quarterdeck_domain::person::Role;
@@ -50,12 +51,20 @@ impl Own {
     /// Writes it. The lock is there before the name is: nobody takes it for one that was left.
     pub(super) fn open(folder: &Path, present: &Present) -> io::Result<Self> {
         let folder = open_folder(folder)?;
-        let (new, name) = (format!(".new-{}", present.name), format!("{}.json", present.name));
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let (new, name) = (random_id(&format!(".new-{}", present.name), 12), format!("{}.json", present.name));
+        // A name that nobody could have taken before, and never anything that is there already: a pipe would be waited for.
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(&folder, &*new, flags, Mode::from_raw_mode(0o640))?);
-        file.try_lock().map_err(|_| io::Error::other("another process has this name"))?;
-        file.write_all(&serde_json::to_vec(present)?)?;
-        rustix::fs::renameat(&folder, &*new, &folder, &*name)?;
+        let written = file
+            .try_lock()
+            .map_err(|_| io::Error::other("another process has this name"))
+            .and_then(|()| file.write_all(&serde_json::to_vec(present)?))
+            .and_then(|()| Ok(rustix::fs::renameat(&folder, &*new, &folder, &*name)?));
+        if let Err(error) = written {
+            let _ = rustix::fs::unlinkat(&folder, &*new, AtFlags::empty());
+            return Err(error);
+        }
         Ok(Self { folder, name, _file: file })
     }
 }
@@ -138,5 +147,20 @@ mod tests {
         assert_eq!(all(home.path()), []);
         assert!(!left.exists(), "it was left behind");
         assert!(home.path().join("note").exists() && Path::new("/etc/passwd").exists());
+    }
+
+    #[test]
+    fn a_pipe_or_a_folder_in_its_place_holds_nobody_up() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        for pipe in [".new-cockpit-1", "cockpit-1.json"] {
+            rustix::fs::mkfifoat(rustix::fs::CWD, home.path().join(pipe), Mode::RUSR | Mode::WUSR).expect("a pipe");
+        }
+        let own = Own::open(home.path(), &present("cockpit-1")).expect("written");
+        assert_eq!(all(home.path()).len(), 1);
+        drop(own);
+        std::fs::create_dir(home.path().join("watch-2.json")).expect("a folder");
+        Own::open(home.path(), &present("watch-2")).expect_err("its name is taken");
+        let left = std::fs::read_dir(home.path()).expect("a folder").count();
+        assert_eq!(left, 2, "the pipe and the folder, and nothing of ours");
     }
 }

@@ -12,8 +12,12 @@ use quarterdeck_domain::kill::{
 };
 use quarterdeck_domain::state;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+/// At most so many engines are looked at.
+const ENGINES: usize = 256;
+/// No clock of the same machine is so far ahead of ours: whoever says so is not believed.
+const AHEAD_NS: u64 = 1_000_000_000;
 /// At most so many orders after the stop are listed; the journal has them all.
 const BYPASSES: usize = 100;
 
@@ -30,6 +34,8 @@ pub(super) struct Seen {
     /// The generation that counts, and the first moment at which this process saw it.
     pub(super) anchor: Option<(u64, Moment)>,
     pub(super) engines: BTreeMap<String, Engine>,
+    /// So many more there are than are looked at. Nothing is known of them.
+    pub(super) more: usize,
     /// How fast the last order that was given here went.
     pub(super) given: Option<Given>,
     /// Why the latch can't be written, while it can't.
@@ -45,14 +51,54 @@ pub(super) struct Seen {
     pub(super) row: Option<KillRow>,
     /// By when the listening thread should have come round again.
     pub(super) back_by: Option<Instant>,
-    /// The time by which it was not back, and when that was noticed.
-    pub(super) late: Option<(Instant, Instant)>,
+    pub(super) late: Option<Late>,
+}
+
+/// The listening thread was not back in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Late {
+    /// By when it should have been.
+    by: Instant,
+    /// When that was looked at last.
+    looked: Instant,
+    /// So long it was given since, by somebody who was awake.
+    given: Duration,
+}
+
+/// A thread that is late is stuck when it was given so long since that was noticed …
+const STUCK: Duration = Duration::from_secs(2);
+/// … of which from one look to the next no more counts than this: a whole process that was stopped and goes on is late in
+/// all its threads, and not stuck.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What is known of a thread that should be back by then.
+pub(super) fn late(by: Option<Instant>, known: Option<Late>, now: Instant) -> Option<Late> {
+    let by = by.filter(|by| now > *by)?;
+    let known = known.filter(|known| known.by == by);
+    let given = known.map_or(Duration::ZERO, |known| known.given + now.duration_since(known.looked).min(LOOK));
+    Some(Late { by, looked: now, given })
+}
+
+impl Late {
+    /// True when it doesn't come back.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.given >= STUCK
+    }
 }
 
 /// True when another Unix user, who has a journal of his own, has gone on from what this journal knows: it says nothing of
 /// the latch then, neither that it was tampered with nor that it is older.
 pub(super) fn is_past(latch: &Look, known: &Record) -> bool {
     latch.by_another && latch.view.record().is_some_and(|record| record.generation > known.generation)
+}
+
+/// Over what an engine was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Its own process said it.
+    Socket,
+    /// Anybody may have written it who may write there, at any time.
+    File,
 }
 
 /// One engine.
@@ -84,6 +130,7 @@ impl Default for Seen {
             journal_broken: None,
             anchor: None,
             engines: BTreeMap::new(),
+            more: 0,
             given: None,
             undurable: None,
             alarm: None,
@@ -99,14 +146,31 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// An engine spoke. What is older than what is known is passed over: a file may be read after a socket.
-    pub(super) fn heard(&mut self, name: &str, beat: Beat, at: Moment) {
+    /// An engine spoke. What a file says is passed over where something newer is known: it may be read after a socket. What
+    /// lies ahead of our own clock is never kept: everything true would be older.
+    pub(super) fn heard(&mut self, name: &str, beat: Beat, at: Moment, by: By) {
         let engine = self.engines.entry(name.to_owned()).or_default();
         let known = engine.heard.beat.as_ref();
         let older = known.is_some_and(|(known, _)| known.boot_id == beat.boot_id && known.boot_ns >= beat.boot_ns);
-        if !older {
+        let ahead = beat.boot_id == at.boot_id && beat.boot_ns > at.boot_ns.saturating_add(AHEAD_NS);
+        if !ahead && (by == By::Socket || !older) {
             engine.heard.beat = Some((beat, at));
         }
+    }
+
+    /// There is such an engine.
+    pub(super) fn meet(&mut self, name: &str, now: &Moment) {
+        let engine = self.engines.entry(name.to_owned()).or_default();
+        engine.met.get_or_insert_with(|| now.clone());
+    }
+
+    /// The same for a name that was found; false where there is no room for it.
+    pub(super) fn meet_if_room(&mut self, name: &str, now: &Moment) -> bool {
+        let room = self.engines.len() < ENGINES || self.engines.contains_key(name);
+        if room {
+            self.meet(name, now);
+        }
+        room
     }
 
     /// The engines, judged against the record that counts, worst first; and what counts.
@@ -116,6 +180,12 @@ impl Seen {
         let record = standing(&known(&[]), now).record;
         let judged = |(name, engine): (&String, &Engine)| judge(name, &engine.heard, record.as_ref(), now);
         let mut rows: Vec<EngineRow> = self.engines.iter().map(judged).collect();
+        if self.more > 0 {
+            // No engine can have this name. As long as it stands there nothing is proven of all.
+            let mut rest = judge(&format!("{} more", self.more), &Heard::default(), record.as_ref(), now);
+            rest.why = vec![format!("more engines than {ENGINES} are not looked at")];
+            rows.push(rest);
+        }
         rows.sort_by(|a, b| (a.standing, &a.name).cmp(&(b.standing, &b.name)));
         let standing = standing(&known(&rows), now);
         (rows, standing)
@@ -160,5 +230,96 @@ impl Seen {
         if self.bypasses.len() > BYPASSES {
             self.bypasses.remove(0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quarterdeck_domain::kill::{EngineState, Step, Steps, SwitchState};
+
+    fn beat(at: &Moment, step: Step) -> Beat {
+        Beat {
+            v: 1,
+            engine: "alpha".into(),
+            environment: "qa".into(),
+            account: "****4789".into(),
+            pid: 1,
+            at: at.utc,
+            boot_ns: at.boot_ns,
+            boot_id: at.boot_id.clone(),
+            state: EngineState::Trading,
+            episode: None,
+            generation: 0,
+            level: 0,
+            step,
+            steps: Steps::default(),
+            resting_orders: None,
+            orders_synced: None,
+            positions: None,
+            positions_synced: None,
+            last_order: None,
+            last_order_ns: None,
+            link: "up".into(),
+            trouble: String::new(),
+        }
+    }
+
+    fn later(now: &Moment, ns: u64) -> Moment {
+        Moment { boot_ns: now.boot_ns + ns, ..now.clone() }
+    }
+
+    #[test]
+    fn what_is_said_of_the_future_is_not_kept_and_a_socket_replaces_a_file() {
+        let now = Moment { boot_ns: 100 * AHEAD_NS, ..quarterdeck_clock::moment() };
+        let mut seen = Seen::default();
+        let said = |seen: &Seen| seen.engines["alpha"].heard.beat.as_ref().map(|(beat, _)| beat.boot_ns);
+        for by in [By::File, By::Socket] {
+            let mut wrong = beat(&now, Step::None);
+            wrong.boot_ns = u64::MAX;
+            seen.heard("alpha", wrong, now.clone(), by);
+            assert_eq!(said(&seen), None, "{by:?}");
+        }
+        let soon = later(&now, AHEAD_NS);
+        seen.heard("alpha", beat(&soon, Step::None), now.clone(), By::File);
+        assert_eq!(said(&seen), Some(soon.boot_ns));
+        seen.heard("alpha", beat(&now, Step::None), now.clone(), By::Socket);
+        assert_eq!(said(&seen), Some(now.boot_ns), "what its process says counts");
+        seen.heard("alpha", beat(&later(&now, 0), Step::Flat), now.clone(), By::File);
+        assert_eq!(seen.engines["alpha"].heard.beat.as_ref().map(|(beat, _)| beat.step), Some(Step::None));
+    }
+
+    #[test]
+    fn more_engines_than_are_looked_at_are_never_taken_for_flat() {
+        let now = quarterdeck_clock::moment();
+        let mut seen = Seen::default();
+        for number in 0..ENGINES {
+            assert!(seen.meet_if_room(&format!("e{number}"), &now));
+        }
+        assert!(!seen.meet_if_room("one-more", &now) && seen.meet_if_room("e0", &now), "who is known stays");
+        seen.engines.clear();
+        seen.more = 3;
+        seen.latch.view =
+            LatchView::Read(Box::new(crate::kill::tests::record(quarterdeck_domain::kill::Order::Halt, 1)));
+        let (rows, standing) = seen.judged(Environment::Qa, &now);
+        assert_eq!((rows.len(), rows[0].name.as_str(), rows[0].standing), (1, "3 more", EngineStanding::Silent));
+        assert_ne!(standing.state, SwitchState::HaltedFlat);
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_and_goes_on_is_not_stuck_and_a_thread_that_hangs_is() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        // Stopped twice, for longer than anybody waits, before the thread came round.
+        let mut known = None;
+        for now in [1, 20, 40] {
+            known = late(Some(at(5)), known, at(now));
+            assert!(!known.is_some_and(|late| late.is_stuck()), "{now}: {known:?}");
+        }
+        assert_eq!(late(Some(at(46)), known, at(41)), None, "it is back");
+        let anew = late(Some(at(46)), known, at(60)).expect("late once more");
+        assert!(!anew.is_stuck(), "counted from the beginning");
+        let looks = (61..64).try_fold(anew, |known, now| late(Some(at(46)), Some(known), at(now)));
+        assert!(looks.is_some_and(|late| late.is_stuck()), "it hangs");
     }
 }
