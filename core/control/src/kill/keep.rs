@@ -104,9 +104,15 @@ impl Switch {
         self.record_proof(&row, keeping);
         self.send_again(&row, keeping);
         let generation = row.record.as_ref().map(|record| record.generation);
-        if keeping.mended != generation || keeping.mended.is_none() {
-            self.latch.mend_spare();
+        if keeping.mended != generation || keeping.mended.is_none() || self.latch.lacks_spare() {
+            let mended = self.latch.mend_spare();
+            self.with_seen(|seen| {
+                let (since, tries) = seen.spareless.unwrap_or_else(|| (quarterdeck_clock::utc(), 0));
+                seen.spareless = (!mended).then_some((since, tries + 1));
+            });
             keeping.mended = generation.or(Some(0));
+        } else {
+            self.with_seen(|seen| seen.spareless = None);
         }
         self.patience(&row)
     }

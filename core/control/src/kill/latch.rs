@@ -6,23 +6,23 @@
 //! for the lock loses nothing of another's stop, and a release never covers one.
 
 use super::place::open_folder;
+use crate::installation::random_id;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::{LatchView, Record};
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// The record's file.
 pub(super) const LATCH: &str = "latch";
 const SPARE: &str = "spare";
 const LOCK: &str = "lock";
-/// A record on its way has a file of its own: `new-PID-COUNT`.
+/// A record on its way has a file of its own, with a name that nobody knows before: `new-PID-RANDOM`.
 const NEW: &str = "new-";
 /// A larger latch is none.
 const MOST: u64 = 64 << 10;
@@ -173,15 +173,22 @@ impl Latch {
         Err(LatchError::Changed)
     }
 
-    /// Lays a spare that is ours ready for the next time. As good as it can: without one a writer needs new space.
-    pub(super) fn mend_spare(&self) {
-        let (Ok(folder), Some(held)) = (open_folder(&self.folder), self.lock(Duration::ZERO)) else { return };
+    /// Lays a spare that is ours ready for the next time. As good as it can: without one a writer needs new space. False
+    /// where it was tried, and nothing can be made that a writer could use.
+    pub(super) fn mend_spare(&self) -> bool {
+        let (Ok(folder), Some(held)) = (open_folder(&self.folder), self.lock(Duration::ZERO)) else { return true };
         sweep(&folder);
         if own_spare(&folder).is_none()
             && let Ok(name) = fresh(&folder, &[b' '; Record::SIZE])
         {
             put_away(&folder, &name, Some(&held));
         }
+        !lacks_spare(&folder)
+    }
+
+    /// True when there is no spare, whosever, or something else lies in its place.
+    pub(super) fn lacks_spare(&self) -> bool {
+        open_folder(&self.folder).is_ok_and(|folder| lacks_spare(&folder))
     }
 
     fn view(&self, folder: &OwnedFd, name: &str) -> LatchView {
@@ -363,13 +370,20 @@ fn fill(spare: &File, bytes: &[u8]) -> io::Result<()> {
     spare.sync_data()
 }
 
-/// A new file with these bytes, on the disk.
+/// A new file with these bytes, on the disk. Never one that is there already: a pipe would be waited for.
 fn fresh(folder: &OwnedFd, bytes: &[u8]) -> io::Result<String> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("{NEW}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+    let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(MODE);
-    let file = File::from(rustix::fs::openat(folder, &*name, flags, mode)?);
+    let mut tries = 0;
+    let (name, file) = loop {
+        let name = random_id(&format!("{NEW}{}", std::process::id()), 16);
+        match rustix::fs::openat(folder, &*name, flags, mode) {
+            Ok(file) => break (name, File::from(file)),
+            Err(Errno::EXIST) if tries < TRIES => tries += 1,
+            Err(error) => return Err(error.into()),
+        }
+    };
     // The umask may have taken the group's right to read.
     let written = rustix::fs::fchmod(&file, mode)
         .map_err(io::Error::from)
@@ -389,8 +403,27 @@ fn put_away(folder: &OwnedFd, name: &str, held: Option<&Held>) {
     if name == SPARE {
         return;
     }
-    if held.is_none() || rustix::fs::renameat(folder, name, folder, SPARE).is_err() {
+    let put = || rustix::fs::renameat(folder, name, folder, SPARE);
+    let done = held.is_some() && (put().is_ok() || (make_way(folder) && put().is_ok()));
+    if !done {
         let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
+    }
+}
+
+/// A folder in the spare's place, which no file can take, is moved aside.
+fn make_way(folder: &OwnedFd) -> bool {
+    rustix::fs::unlinkat(folder, SPARE, AtFlags::REMOVEDIR).is_ok()
+        || rustix::fs::renameat(folder, SPARE, folder, &*random_id("aside", 16)).is_ok()
+}
+
+/// No plain file lies in the spare's place, with room for a record. What can't be looked at is not said to lack.
+fn lacks_spare(folder: &OwnedFd) -> bool {
+    match rustix::fs::statat(folder, SPARE, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(facts) => {
+            let room = u64::try_from(facts.st_size).is_ok_and(|size| size >= Record::SIZE as u64);
+            !(FileType::from_raw_mode(facts.st_mode).is_file() && room)
+        }
+        Err(error) => error == Errno::NOENT,
     }
 }
 

@@ -64,10 +64,14 @@ fn reason(seen: &Seen, record: Option<&Record>) -> Option<String> {
 
 fn paths(seen: &Seen, record: Option<&Record>, engines: &[EngineRow]) -> Vec<PathRow> {
     let given = seen.given.as_ref().filter(|given| record.is_some_and(|record| record.generation == given.generation));
-    let latch = match (&seen.undurable, given.and_then(|given| given.durable)) {
-        (Some((why, since, tries)), _) => PathState::Broken { why: why.clone(), since: *since, tries: *tries },
-        (None, Some(after)) => PathState::Reached(after),
-        (None, None) => PathState::Ready,
+    let broken = |why: &str, since, tries| PathState::Broken { why: why.to_owned(), since, tries };
+    let latch = match (&seen.undurable, seen.spareless, given.and_then(|given| given.durable)) {
+        (Some((why, since, tries)), ..) => broken(why, *since, *tries),
+        (None, Some((since, tries)), _) if seen.latch.view.record().is_some() => {
+            broken("no usable spare", since, tries)
+        }
+        (None, _, Some(after)) => PathState::Reached(after),
+        (None, _, None) => PathState::Ready,
     };
     let row = |name: String, state| PathRow { name, state };
     let sockets = engines.iter().map(|engine| row(format!("socket {}", engine.name), engine.link.clone()));

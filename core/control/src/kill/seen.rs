@@ -40,6 +40,9 @@ pub(super) struct Seen {
     pub(super) given: Option<Given>,
     /// Why the latch can't be written, while it can't.
     pub(super) undurable: Option<(String, jiff::Timestamp, u64)>,
+    /// The latch has no spare, and none can be made: since when, and how often it was tried. A full disk would keep the next
+    /// order from it.
+    pub(super) spareless: Option<(jiff::Timestamp, u64)>,
     /// What a person has to decide.
     pub(super) alarm: Option<String>,
     /// The reason that was given after the order, with its episode.
@@ -133,6 +136,7 @@ impl Default for Seen {
             more: 0,
             given: None,
             undurable: None,
+            spareless: None,
             alarm: None,
             explained: None,
             bypasses: Vec::new(),

@@ -301,6 +301,33 @@ fn a_spare_that_is_not_ours_is_not_written_into() {
 }
 
 #[test]
+fn a_folder_or_a_pipe_in_the_spares_place_is_moved_aside() {
+    let (_home, latch) = house();
+    write(&latch, &record(Order::Trade, 0)).expect("written");
+    latch.mend_spare();
+    let spare = latch.folder().join("spare");
+    let wrong: [Case<'_>; 3] = [
+        ("a folder", &|spare| fs::create_dir(spare).expect("made")),
+        ("a full folder", &|spare| fs::create_dir_all(spare.join("inner")).expect("made")),
+        ("a pipe", &|spare| mkfifoat(CWD, spare, Mode::RUSR | Mode::WUSR).expect("made")),
+    ];
+    for (what, make) in wrong {
+        fs::remove_file(&spare).expect("there was one");
+        assert!(latch.lacks_spare(), "{what}");
+        make(&spare);
+        assert!(latch.lacks_spare(), "{what}");
+        assert!(latch.mend_spare() && !latch.lacks_spare(), "{what}");
+        assert_eq!(fs::metadata(&spare).expect("there").len(), 4096, "{what}");
+    }
+    fs::remove_file(&spare).expect("there was one");
+    fs::create_dir_all(spare.join("inner")).expect("made");
+    let order = record(Order::Halt, 9);
+    assert_eq!(write(&latch, &order).expect("written"), order, "a stop needs no spare, and leaves one");
+    assert!(!latch.lacks_spare());
+    assert!(names(&latch).iter().all(|name| !name.starts_with("new-")), "{:?}", names(&latch));
+}
+
+#[test]
 fn where_nothing_can_be_written_the_reason_is_told() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let missing = Latch::new(home.path().join("none"), Environment::Qa);
