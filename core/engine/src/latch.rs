@@ -2,7 +2,7 @@
 //! write, and to wait for whatever somebody put in the latch's place.
 
 use quarterdeck_domain::environment::Environment;
-use quarterdeck_domain::kill::{LatchView, Record};
+use quarterdeck_domain::kill::{LatchView, Order, Record};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -69,9 +69,18 @@ impl Latch {
 
     /// What stands there.
     pub(crate) fn read(&self) -> LatchView {
-        match bytes(&self.folder.join("latch")) {
-            Ok(bytes) => match parse(&bytes, self.environment) {
-                Ok(record) => LatchView::Read(Box::new(record)),
+        let folder = match std::fs::symlink_metadata(&self.folder) {
+            Ok(facts) if facts.is_symlink() => return LatchView::Unreadable("its folder is a link".into()),
+            Ok(facts) => Owned { uid: facts.uid(), mode: facts.mode() },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return LatchView::Missing,
+            Err(error) => return LatchView::Unreadable(error.to_string()),
+        };
+        match contents(&self.folder.join("latch")) {
+            Ok((bytes, file)) => match parse(&bytes, self.environment) {
+                Ok(record) => match doubt(&record, self.environment, folder, file) {
+                    Some(why) => LatchView::Unreadable(why),
+                    None => LatchView::Read(Box::new(record)),
+                },
                 Err(why) => LatchView::Unreadable(why),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => LatchView::Missing,
@@ -96,14 +105,41 @@ pub(crate) fn parse(bytes: &[u8], environment: Environment) -> Result<Record, St
     Ok(record)
 }
 
+/// Whose a file or a folder is, and who may write there.
+#[derive(Debug, Clone, Copy)]
+struct Owned {
+    uid: u32,
+    mode: u32,
+}
+
+/// Why what stands there is no order: anybody could have written it, or in Production somebody who may not make it
+/// riskier. There a stop is everybody's; trade and hold are the folder's owner's, as long as records are unsigned.
+fn doubt(record: &Record, environment: Environment, folder: Owned, file: Owned) -> Option<String> {
+    let open = |owned: Owned| owned.mode & 0o002 != 0;
+    if open(folder) || open(file) {
+        let what = if open(folder) { "its folder" } else { "it" };
+        return Some(format!("{what} can be written by others than its owner and group"));
+    }
+    let riskier = matches!(record.order, Order::Trade | Order::Hold);
+    (environment == Environment::Production && riskier && file.uid != folder.uid).then(|| {
+        let order = if record.order == Order::Trade { "trade" } else { "hold" };
+        format!("it says {order}, and its owner {} is not the owner of its folder, {}", file.uid, folder.uid)
+    })
+}
+
 /// An ordinary file's bytes. A pipe or a device in its place is not waited for.
 pub(crate) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    contents(path).map(|(bytes, _)| bytes)
+}
+
+fn contents(path: &Path) -> io::Result<(Vec<u8>, Owned)> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|error| match error {
         Errno::LOOP => io::Error::other("it is a link"),
         error => error.into(),
     })?;
-    if FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) != FileType::RegularFile {
+    let facts = rustix::fs::fstat(&file)?;
+    if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
         return Err(io::Error::other("it is no ordinary file"));
     }
     let mut bytes = Vec::new();
@@ -111,7 +147,7 @@ pub(crate) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > LARGEST {
         return Err(io::Error::other("it is larger than 64 KiB"));
     }
-    Ok(bytes)
+    Ok((bytes, Owned { uid: facts.st_uid, mode: facts.st_mode }))
 }
 
 /// Whom an engine believes: root, its own user, the owner of the latch's folder, and that folder's group.
@@ -177,6 +213,65 @@ mod tests {
         }
         let stranger = UCred { uid: rustix::process::Uid::from_raw(peer.uid.as_raw() + 1), ..peer };
         assert_eq!(groups(&stranger), [peer.gid.as_raw()], "a process of another user says nothing of this one");
+    }
+
+    fn record(environment: Environment, order: Order) -> Record {
+        let now = quarterdeck_clock::moment();
+        let by = quarterdeck_domain::kill::Initiator {
+            kind: "person".into(),
+            person: "alice".into(),
+            role: None,
+            session: "s".into(),
+            uid: 1,
+            host: "h".into(),
+            program: "cockpit".into(),
+            bound: false,
+        };
+        let deadline = (order == Order::Stop)
+            .then(|| quarterdeck_domain::kill::Deadline::after(&now, jiff::SignedDuration::from_secs(300)));
+        Record { order, level: order.level(), deadline, ..Record::first(environment, &now, by) }
+    }
+
+    #[test]
+    fn in_production_only_the_folders_owner_makes_it_riskier_and_everybody_stops() {
+        let of = |uid, mode| Owned { uid, mode };
+        for environment in [Environment::Qa, Environment::Paper, Environment::Production] {
+            for order in [Order::Trade, Order::Hold, Order::Stop, Order::Halt] {
+                let record = record(environment, order);
+                let said = |file| doubt(&record, environment, of(7, 0o42770), file);
+                assert_eq!(said(of(7, 0o100640)), None);
+                let riskier = environment == Environment::Production && order < Order::Stop;
+                assert_eq!(said(of(8, 0o100640)).is_some(), riskier, "{environment:?} {order:?}");
+                assert!(said(of(7, 0o100642)).is_some_and(|why| why.contains("others than its owner")));
+                assert!(doubt(&record, environment, of(7, 0o42772), of(7, 0o100640)).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a_latch_that_others_may_write_or_that_is_a_link_is_none() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let root = tempfile::tempdir().expect("a folder");
+        let (folder, link) = (root.path().join("latch"), root.path().join("link"));
+        std::fs::create_dir(&folder).expect("a folder");
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("set");
+        };
+        let file = folder.join("latch");
+        std::fs::write(&file, record(Environment::Qa, Order::Trade).bytes()).expect("written");
+        mode(&folder, 0o2770);
+        mode(&file, 0o640);
+        let latch = Latch::new(folder.clone(), Environment::Qa);
+        assert!(matches!(latch.read(), LatchView::Read(_)));
+        for (path, open, shut) in [(&file, 0o642, 0o640), (&folder, 0o2773, 0o2770)] {
+            mode(path, open);
+            assert!(matches!(latch.read(), LatchView::Unreadable(why) if why.contains("by others")));
+            mode(path, shut);
+            assert!(matches!(latch.read(), LatchView::Read(_)));
+        }
+        symlink(&folder, &link).expect("a link");
+        let linked = Latch::new(link, Environment::Qa);
+        assert_eq!(linked.read(), LatchView::Unreadable("its folder is a link".into()));
     }
 
     #[test]

@@ -91,8 +91,12 @@ pub(crate) struct Obedience {
     /// The moment at which this process first saw the record in force.
     anchor: Moment,
     highest: u64,
+    /// The generation that the latch file has: a word over the socket leads not far past it.
+    filed: u64,
     /// Why the latch can't be read, while it can't.
     doubt: Option<String>,
+    /// The latch's generation is none that follows the highest.
+    leaps: Option<String>,
     /// Why a deadline can't be judged.
     clocks: Option<String>,
     /// The gate is shut and nothing is on its way.
@@ -109,6 +113,8 @@ impl Obedience {
         let steps = left.as_ref().filter(|left| left.boot_id == now.boot_id).map(|left| left.steps).unwrap_or_default();
         Self {
             highest: left.as_ref().map_or(0, |left| left.highest),
+            filed: left.as_ref().map_or(0, |left| left.highest),
+            leaps: None,
             force: left.map(|left| left.obeys),
             anchor: now.clone(),
             doubt: Some("the latch was not looked at yet".into()),
@@ -226,7 +232,12 @@ impl Obedience {
         let received = self.steps.received_ns.filter(|_| self.step == Step::Received);
         let stuck = received
             .is_some_and(|since| u128::from(now.boot_ns.saturating_sub(since)) >= UNDER_WAY.unsigned_abs().as_nanos());
-        let all = [self.doubt.as_deref(), self.clocks.as_deref(), stuck.then_some("an order is still being sent")];
+        let all = [
+            self.doubt.as_deref(),
+            self.leaps.as_deref(),
+            self.clocks.as_deref(),
+            stuck.then_some("an order is still being sent"),
+        ];
         let own = Some(self.report.trouble.as_str()).filter(|own| !own.is_empty());
         let all: Vec<&str> = all.into_iter().flatten().chain(own).chain(more.iter().map(String::as_str)).collect();
         all.join("; ").chars().take(TROUBLE).collect()
@@ -234,17 +245,35 @@ impl Obedience {
 
     /// The latch file: what stands there now. It alone can make things less strict, and only in a later generation.
     fn read(&mut self, record: &Record, now: &Moment) {
+        let leaps = record.leaps_over(self.force.as_ref().map(|_| self.highest));
+        let why = || format!("the latch leaps to generation {}: its number is not believed", record.generation);
+        self.leaps = leaps.then(why);
         self.doubt = None;
-        let Some(force) = &mut self.force else { return self.take(record, now) };
+        let Some(force) = &mut self.force else {
+            match leaps {
+                true if record.order == Order::Trade => self.doubt = self.leaps.take(),
+                true => self.take(record, self.highest, now),
+                false => self.take(record, record.generation, now),
+            }
+            self.filed = self.highest;
+            return;
+        };
+        if leaps {
+            if record.order > force.order {
+                self.take(record, self.highest, now);
+            }
+            return;
+        }
+        self.filed = record.generation;
         let later = record.generation > self.highest;
         if record.order > force.order {
-            self.take(record, now);
+            self.take(record, record.generation, now);
         } else if later && force.order == Order::Halt && record.order.level() == 3 && record.episode == force.episode {
             // It was heard, and changes nothing: what is being closed is not half closed.
             force.generation = record.generation;
             self.highest = record.generation;
         } else if later {
-            self.take(record, now);
+            self.take(record, record.generation, now);
         }
     }
 
@@ -253,14 +282,16 @@ impl Obedience {
         if record.order == Order::Trade {
             return;
         }
-        let Some(force) = &mut self.force else { return self.take(record, now) };
+        let leaps = record.leaps_over(Some(self.filed));
+        let generation = if leaps { self.highest } else { record.generation };
+        let Some(force) = &mut self.force else { return self.take(record, generation, now) };
         let same = record.episode == force.episode;
         if same && record.generation < force.generation {
             return;
         }
         if record.order > force.order {
-            self.take(record, now);
-        } else if same && record.order == force.order && record.generation > self.highest {
+            self.take(record, generation, now);
+        } else if same && record.order == force.order && generation > self.highest {
             // Said again in a later generation. The deadline stays where it was.
             force.generation = record.generation;
             force.by_deadline = false;
@@ -268,14 +299,20 @@ impl Obedience {
         }
     }
 
-    fn take(&mut self, record: &Record, now: &Moment) {
-        self.highest = self.highest.max(record.generation);
+    fn take(&mut self, record: &Record, generation: u64, now: &Moment) {
+        // In one episode a stop loses its deadline to a hold alone.
+        let kept = self.deadline().filter(|own| {
+            let same = self.force.as_ref().is_some_and(|force| force.episode == record.episode);
+            same && record.deadline.as_ref().is_some_and(|other| other.is_later_than(own))
+        });
+        let deadline = kept.or(record.deadline.as_ref()).cloned();
+        self.highest = self.highest.max(generation);
         self.anchor = now.clone();
         self.force = Some(Obeys {
             order: record.order,
             episode: record.episode.clone(),
-            generation: record.generation,
-            deadline: record.deadline.clone(),
+            generation,
+            deadline,
             by_deadline: false,
         });
     }

@@ -186,6 +186,63 @@ fn what_was_begun_to_be_closed_is_a_halt_whatever_the_status_file_had_heard_of_i
     assert_eq!(freed.obeys.order, Order::Trade, "it was released after it was closed");
 }
 
+#[test]
+fn in_one_episode_the_earlier_deadline_counts_and_a_hold_alone_takes_it_away() {
+    for (boot_id, later) in [("boot-1", 1 << 40), ("boot-9", 0)] {
+        let mut engine = trading(&at(0));
+        engine.hear(&Fact::Latch(&file(record(Order::Stop, "E-1", 2, &at(1)))), &at(1));
+        let own = engine.deadline().cloned().expect("a stop");
+        let mut forged = record(Order::Stop, "E-1", 3, &at(1));
+        forged.deadline = Some(Deadline { boot_id: boot_id.into(), boot_ns: own.boot_ns + later, ..own.clone() });
+        engine.hear(&Fact::Latch(&file(forged.clone())), &at(2));
+        assert_eq!((engine.deadline(), engine.duty().generation), (Some(&own), 3));
+        engine.hear(&Fact::Told(&Record { generation: 4, ..forged }), &at(2));
+        engine.hear(&Fact::Tick, &at(301));
+        assert_eq!((engine.duty().level, engine.duty().by_deadline), (4, true));
+    }
+    let mut engine = trading(&at(0));
+    engine.hear(&Fact::Latch(&file(record(Order::Stop, "E-1", 2, &at(100)))), &at(100));
+    engine.hear(&Fact::Latch(&file(record(Order::Stop, "E-1", 3, &at(50)))), &at(101));
+    assert_eq!(engine.hear(&Fact::Tick, &at(350)).len(), 2, "less time is stricter");
+}
+
+#[test]
+fn a_generation_that_leaps_is_obeyed_where_it_is_stricter_and_makes_nobody_deaf() {
+    let released = |engine: &mut Obedience, generation| {
+        engine.hear(&Fact::Latch(&file(record(Order::Trade, "E-1", generation, &at(9)))), &at(9));
+        engine.duty().level == 0
+    };
+    for generation in [Record::LEAP + 2, Record::HIGHEST] {
+        let forged = record(Order::Halt, "E-1", generation, &at(1));
+        for over_the_socket in [false, true] {
+            let mut engine = trading(&at(0));
+            match over_the_socket {
+                true => engine.hear(&Fact::Told(&forged), &at(1)),
+                false => engine.hear(&Fact::Latch(&file(forged.clone())), &at(1)),
+            };
+            assert_eq!((engine.duty().level, engine.duty().generation), (4, 1), "{generation}");
+            assert_eq!(engine.trouble(&[], &at(1)).contains("leaps to generation"), !over_the_socket);
+            let free = record(Order::Trade, "E-1", generation, &at(2));
+            engine.hear(&Fact::Latch(&file(free)), &at(2));
+            assert_eq!(engine.duty().level, 4, "it frees nobody");
+            assert!(released(&mut engine, 2), "{generation}");
+        }
+    }
+    // Many words lead no farther than one.
+    let mut engine = trading(&at(0));
+    for more in 1..9 {
+        engine.hear(&Fact::Told(&record(Order::Halt, "E-1", more * Record::LEAP, &at(1))), &at(1));
+    }
+    assert_eq!(engine.duty().generation, Record::LEAP);
+    assert!(released(&mut engine, Record::LEAP + 1));
+    // One that knows nothing yet believes no trade of the last numbers.
+    let mut engine = Obedience::begin(None, &at(0));
+    engine.hear(&Fact::Latch(&file(record(Order::Trade, "E-0", Record::HIGHEST, &at(0)))), &at(0));
+    assert_eq!((engine.duty().level, engine.duty().generation), (3, 0));
+    assert!(engine.trouble(&[], &at(0)).contains("leaps"));
+    assert!(released(&mut engine, 5));
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     File(Order, u8, u64),

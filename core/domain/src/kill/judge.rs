@@ -8,6 +8,7 @@ use super::record::{Order, Record};
 use super::row::{EngineRow, EngineStanding, PathState};
 use crate::{redact, sanitise};
 use jiff::{SignedDuration, Timestamp};
+use std::cmp::Ordering;
 
 /// Older than this, a beat says nothing about now.
 pub const STALE: SignedDuration = SignedDuration::from_secs(3);
@@ -139,8 +140,14 @@ impl Case<'_> {
     }
 
     fn not_released(&self, record: &Record) -> Vec<String> {
-        let waits = !self.may_trade() && self.beat.generation < record.generation;
-        waits.then(|| format!("has not heard the release, generation {}", record.generation)).into_iter().collect()
+        let seen = self.beat.generation;
+        let why = match seen.cmp(&record.generation) {
+            Ordering::Less => format!("has not heard the release, generation {}", record.generation),
+            // It ignores every release that doesn't come after it.
+            Ordering::Greater => format!("has seen a higher generation {seen}"),
+            Ordering::Equal => return Vec::new(),
+        };
+        if self.may_trade() { Vec::new() } else { vec![why] }
     }
 
     fn under_stop(&self, record: &Record) -> (EngineStanding, Vec<String>) {
@@ -367,6 +374,7 @@ fn wall(beat: &Beat, boot_ns: u64) -> Timestamp {
 fn link_words(link: &PathState) -> String {
     match link {
         PathState::Ready | PathState::Reached(_) => "connected".into(),
+        PathState::Broken { why, tries: 1, .. } => format!("socket: {why}, 1 try"),
         PathState::Broken { why, tries, .. } => format!("socket: {why}, {tries} tries"),
         PathState::NotSetUp => "no socket".into(),
     }

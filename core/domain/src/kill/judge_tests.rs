@@ -383,6 +383,8 @@ fn what_is_released_or_unknown_is_shown_as_it_says() {
         Blocked,
         &["has not heard the release, generation 41"],
     );
+    let deaf = "has seen a higher generation 99";
+    says(blocked(0), Order::Trade, 0, |beat| beat.generation = 99, Blocked, &[deaf]);
     says(flat(0), Order::Trade, 0, same, Blocked, &[]);
     says(blocked(0), Order::Trade, 0, |beat| beat.state = EngineState::Residual, Residual, &[]);
     says(trading(0), Order::Trade, 0, |beat| beat.environment = "paper".into(), Trading, &["speaks for paper"]);

@@ -3,7 +3,7 @@
 //! [`super::advance`]; both leave as [`Effect`]s, in the order in which they have to be done: a stop is in the latch
 //! before the journal hears of it, a release is in the journal before the latch does.
 
-use super::moment::Moment;
+use super::moment::{Due, Moment};
 use super::record::{Initiator, Order, Record};
 use super::row::{EngineRow, EngineStanding};
 use super::{Level, Step};
@@ -119,6 +119,9 @@ pub const VERIFY_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 /// The doubt of a place where the switch was never set up: no latch, and no journal that knows of one.
 pub const NO_LATCH: &str = "there is no latch";
 
+/// The doubt of a stop whose deadline has passed on this boot, and that nobody has made a halt.
+const OVERDUE: &str = "the five minutes are over: engines close by themselves; no process has written level 4";
+
 /// What counts: the stricter of latch and journal, and of the same order the later one.
 pub fn standing(known: &Known<'_>, now: &Moment) -> Standing {
     let (record, doubt) = match (known.latch, known.journal) {
@@ -140,6 +143,7 @@ pub fn standing(known: &Known<'_>, now: &Moment) -> Standing {
             (journal.filter(|record| record.order != Order::Trade), Some(doubt))
         }
     };
+    let doubt = doubt.or_else(|| record.filter(|record| is_overdue(record, now)).map(|_| OVERDUE.to_owned()));
     let state = record.map_or(SwitchState::Unknown, |record| state_of(record, known.engines, now));
     Standing { state, record: record.cloned(), doubt }
 }
@@ -153,6 +157,11 @@ pub(super) fn outranks(journal: &Record, latch: &Record) -> bool {
         || journal.order == latch.order && latch.leaps_over(Some(journal.generation))
         || rank(journal) == rank(latch) && changed;
     journal.order != Order::Trade && (rank(journal) > rank(latch) || forged)
+}
+
+fn is_overdue(stop: &Record, now: &Moment) -> bool {
+    let own = stop.deadline.as_ref().filter(|deadline| deadline.boot_id == now.boot_id);
+    own.is_some_and(|deadline| deadline.judge(now, now) == Due::Passed)
 }
 
 fn state_of(record: &Record, engines: &[EngineRow], now: &Moment) -> SwitchState {

@@ -400,6 +400,15 @@ fn level_4_follows_at_the_deadline_and_not_before() {
 }
 
 #[test]
+fn a_stop_whose_time_is_over_says_so_until_level_4_is_written() {
+    let doubt = |order, ms| standing(&Case::agreed(order).known(), &after(ms)).doubt;
+    assert_eq!((doubt(Stop, 299_999), doubt(Hold, 400_000), doubt(Halt, 400_000)), (None, None, None));
+    let over = "the five minutes are over: engines close by themselves; no process has written level 4";
+    assert_eq!(doubt(Stop, 300_000).as_deref(), Some(over));
+    assert_eq!(Case::agreed(Stop).state(300_000), SwitchState::GracefulStop);
+}
+
+#[test]
 fn a_clock_that_was_stepped_on_another_boot_halts_nobody() {
     let mut other = ordered(Stop);
     other.deadline.as_mut().expect("a stop").boot_id = "a".into();
