@@ -78,7 +78,7 @@ pub(crate) fn is_shut(model: &mut Model, action: Action) -> bool {
         let what = format!("{}: this session is look only", row(action).name);
         let next = match model.setup.access {
             Access::LookOnly => format!("{} unlocks it for a while", model.setup.keymap.shown(Action::Unlock)),
-            _ => "it was started with --readonly".to_owned(),
+            _ => model.setup.why_read_only(),
         };
         tell(model, Weight::Refused, Message::with_next(what, next));
     }
@@ -458,7 +458,7 @@ fn unlock(model: &mut Model) -> Vec<Effect> {
         Access::Unlocked { .. } => return lock(model),
         Access::LookOnly => over(model, Overlay::Unlock),
         Access::ReadOnly => {
-            let message = Message::with_next("this session stays look only", "it was started with --readonly");
+            let message = Message::with_next("this session stays look only", model.setup.why_read_only());
             tell(model, Weight::Refused, message);
         }
         Access::Free => {

@@ -17,8 +17,12 @@ use quarterdeck_domain::kill::{EngineStanding, KillRow, Order, SwitchState};
 type No = (Weight, Message);
 
 impl Model {
-    /// The keys of the kill-switch, beside its own, that do something now; none while trading is normal.
+    /// The keys of the kill-switch, beside its own, that do something now; none while trading is normal, or where this
+    /// session looks only.
     pub fn kill_keys(&self) -> &'static [Action] {
+        if !self.setup.access.is_free() {
+            return &[];
+        }
         match (may_hold(self), may_release(self)) {
             (Ok(()), _) => &[Action::Hold],
             (_, Ok(())) => &[Action::Release],
@@ -90,7 +94,7 @@ fn may_release(model: &Model) -> Result<(), No> {
         let environment = model.setup.seat.environment.name();
         let next = format!(
             "settle them with {}; then 'quarterdeck kill release --env {environment} {}'",
-            switch::desk(model),
+            switch::desk_of(model, open.first().copied().filter(|_| open.len() == 1)),
             without.join(" ")
         );
         let message = Message::with_next(format!("not proven flat: {}", open.join(", ")), next);

@@ -35,7 +35,7 @@ pub enum Access {
     Free,
     /// Looking, until it is unlocked.
     LookOnly,
-    /// Looking, for good: `--readonly` or configuration says so.
+    /// Looking, for good; [`Setup::read_only_because`] says why.
     ReadOnly,
     /// Everything its role allows, until then.
     Unlocked {
@@ -77,6 +77,8 @@ pub struct Setup {
     pub seat: Seat,
     /// What the session may do.
     pub access: Access,
+    /// Why it may only look, for good; `--readonly` where nothing else is said.
+    pub read_only_because: Option<String>,
     /// For how long `u` unlocks.
     pub unlock_for: SignedDuration,
     /// When the bell rings.
@@ -88,11 +90,17 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// Why this session may only look, for good.
+    pub(crate) fn why_read_only(&self) -> String {
+        self.read_only_because.clone().unwrap_or_else(|| "it was started with --readonly".to_owned())
+    }
+
     /// The ordinary start: Production looks only and is unlocked for ten minutes, the demo has its lines to try.
     pub fn new(seat: Seat, readonly: bool) -> Self {
         let demo = seat.environment == Environment::Demo;
         Self {
             access: Access::at_start(seat.environment, readonly),
+            read_only_because: None,
             unlock_for: SignedDuration::from_mins(10),
             bell: Bell::default(),
             keymap: Keymap::default(),

@@ -126,7 +126,13 @@ fn who_can(model: &Model) -> String {
 
 /// The desk with its number, where configuration has one.
 pub(crate) fn desk(model: &Model) -> String {
-    match &model.setup.seat.desk {
+    desk_of(model, None)
+}
+
+/// The same for one engine: its own number goes before the desk's.
+pub(crate) fn desk_of(model: &Model, engine: Option<&str>) -> String {
+    let own = engine.and_then(|engine| model.kill.as_ref()?.phones.get(engine));
+    match own.or(model.setup.seat.desk.as_ref()) {
         Some(number) => format!("the desk: {number}"),
         None => "your broker's desk (no number is configured)".into(),
     }
@@ -189,7 +195,7 @@ fn typed(guard: &mut Guard, key: Key, now: Timestamp) -> Result<Option<&'static 
         Typed::Ignored if complete => Ok(Some("the code is complete: ^X sends it")),
         Typed::Ignored if c == ' ' => Ok(None),
         Typed::Ignored => Ok(Some("too early: what is typed ahead does not count")),
-        Typed::Disarmed => Err("too many wrong characters"),
+        Typed::Disarmed => Err("four wrong characters"),
     }
 }
 

@@ -232,7 +232,7 @@ fn a_few_wrong_characters_are_forgiven_and_then_it_closes() {
     assert!(matches!(dialog(&model), Dialog::Armed { .. }));
     type_slowly(&mut model, "!", 800);
     let Dialog::Shut { next, .. } = dialog(&model) else { panic!("it stands open") };
-    assert_eq!(next, "too many wrong characters; ^X begins again");
+    assert_eq!(next, "four wrong characters; ^X begins again");
     assert_eq!(press_at(&mut model, "Esc", 900), []);
     assert!(model.overlay.is_none());
 }

@@ -119,6 +119,7 @@ fn setup(control: &Control) -> Result<Setup, Trouble> {
         desk: control.config.file.desk.phone.clone(),
     };
     let mut setup = Setup::new(seat, control.look_only().is_some());
+    setup.read_only_because = control.look_only();
     if !setup.access.is_free() && control.look_only().is_none() {
         control.set_look_only(Some("this session looks only; 'u' unlocks it".into()));
     }

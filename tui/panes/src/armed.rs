@@ -160,9 +160,9 @@ fn halt_lines(model: &Model, row: Option<&KillRow>) -> [(String, Role); 2] {
             ("Can't be undone. The market is open: positions can be closed.".to_owned(), Role::Text)
         }
         MarketRow::Shut { opens } => {
-            let opens = opens.map_or_else(|| "it opens".to_owned(), |at| words::when(at, model.now));
+            let opens = opens.map_or_else(|| "an unknown time".to_owned(), |at| words::when(at, model.now));
             let positions = kill::amount_of(positions, unsure, "position");
-            (format!("The market is SHUT: {positions} can't be closed before {opens}."), Role::Danger)
+            (format!("SHUT to {opens}: {positions} can't be closed."), Role::Danger)
         }
     };
     [(first, Role::Text), second]
@@ -190,10 +190,11 @@ fn broken(model: &Model) -> Vec<[String; 3]> {
         real => (format!("any shell on {}", seat.host), real),
     };
     lines.push(line("screen", shell, format!("quarterdeck kill stop --env {}", environment.name())));
-    let worst = model.kill.as_ref().and_then(|row| row.engines.iter().find(|engine| engine.standing.is_bad()));
+    let worst = model.kill.as_deref().and_then(|row| kill::worst_first(row).into_iter().next());
+    let worst = worst.filter(|engine| engine.standing.is_bad());
     let account =
         worst.filter(|engine| !engine.account.is_empty()).map(|engine| format!(", account {}", engine.account));
-    let number = seat.desk.clone().unwrap_or_else(|| "no number is configured".into());
+    let number = kill::number(model, worst.map_or("", |engine| &engine.name)).unwrap_or("no number is configured");
     lines.push(line("engine", "the broker's desk".into(), format!("{number}{}", account.unwrap_or_default())));
     lines
 }

@@ -3,7 +3,7 @@
 
 use crate::pen::{Pen, columns, first, row as row_of};
 use crate::theme::Role;
-use crate::words;
+use crate::{kill, words};
 use quarterdeck_app::{Access, Model};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::MarketRow;
@@ -55,7 +55,7 @@ fn access(model: &Model) -> String {
     match model.setup.access {
         Access::Free => String::new(),
         Access::LookOnly => "look only".into(),
-        Access::ReadOnly => "look only (--readonly)".into(),
+        Access::ReadOnly => format!("look only{}", kill::look_only(model)),
         Access::Unlocked { until } => {
             format!("unlocked, look only again in {}", words::running(until.duration_since(model.now)))
         }
@@ -79,6 +79,8 @@ fn market(model: &Model) -> String {
 /// The same where there is little room: how long it lasts is never left out.
 fn access_short(model: &Model) -> String {
     match model.setup.access {
+        // A cause that a person can mend is said on narrow screens too.
+        Access::ReadOnly if ["", ": journal", ": configuration"].contains(&kill::look_only(model)) => access(model),
         Access::ReadOnly => "look only".into(),
         Access::Unlocked { until } => format!("unlocked {}", words::running(until.duration_since(model.now))),
         Access::Free | Access::LookOnly => access(model),

@@ -48,7 +48,7 @@ impl View {
             Some(word) => format!("{all}, {good} {word}"),
             None => all.to_string(),
         };
-        let rows = kill.engines.iter().map(|engine| row_of(model, kill, engine)).collect();
+        let rows = kill::worst_first(kill).into_iter().map(|engine| row_of(model, kill, engine)).collect();
         Some(Self { rest, rows, stopped: kill.level().is_some() && kill.record.is_some(), note: note(model, kill) })
     }
 

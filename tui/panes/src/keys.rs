@@ -1,6 +1,7 @@
 //! The last row: the kill-switch's key, the keys that work here now, and help. Refuses a key that does nothing here.
 
 use crate::band::role;
+use crate::kill;
 use crate::pen::{Pen, columns, first, from};
 use quarterdeck_app::{Action, Keymap, Model, Overlay, Screen, row};
 use quarterdeck_domain::environment::Environment;
@@ -32,7 +33,7 @@ impl View {
 
 /// What Ctrl-X leads to, by what is in force.
 fn stop(model: &Model) -> &'static str {
-    match model.kill.as_ref().filter(|row| row.record.is_some()).and_then(|row| row.level()) {
+    match kill::in_force(model) {
         None => "STOP TRADING",
         Some(Level::Stop) => "HALT (level 4)",
         Some(Level::Halt) => "HALT again",
@@ -88,7 +89,9 @@ fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
         _ => shown(*action),
     });
     let mut here: Vec<String> = here.collect();
-    if matches!(model.setup.access, quarterdeck_app::Access::LookOnly) && model.screen != Screen::Audit {
+    // On the audit nothing is guarded; a hold or a release is, on every screen.
+    let unlocks = model.screen != Screen::Audit || kill::not_normal(model).is_some();
+    if matches!(model.setup.access, quarterdeck_app::Access::LookOnly) && unlocks {
         here.insert(0, format!("{} unlock", keymap.shown(Action::Unlock)));
     }
     let switch = model.kill_keys().iter().map(|action| format!("{} {}", keymap.shown(*action), row(*action).name));

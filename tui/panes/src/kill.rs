@@ -15,6 +15,11 @@ pub(crate) fn not_normal(model: &Model) -> Option<&KillRow> {
     model.kill.as_deref().filter(|row| row.state != SwitchState::Normal && !never_set_up(row))
 }
 
+/// The level of the order that is in force, by a record that can be read.
+pub(crate) fn in_force(model: &Model) -> Option<Level> {
+    model.kill.as_ref().filter(|row| row.record.is_some()).and_then(|row| row.level())
+}
+
 /// True where what is known of the switch is too old to be believed.
 pub(crate) fn is_old(model: &Model) -> bool {
     model.silent_for().or(model.kill_silent_for()).is_some()
@@ -70,12 +75,18 @@ pub(crate) fn level(row: &KillRow) -> String {
     row.level().map_or_else(|| "no level".to_owned(), |level| level.to_string())
 }
 
-/// Whom to call: `desk +1 203 555 0142`.
-pub(crate) fn desk(model: &Model) -> String {
-    match &model.setup.seat.desk {
-        Some(desk) => format!("desk {desk}"),
+/// Whom to call for an engine: `desk +1 203 555 0142`.
+pub(crate) fn desk(model: &Model, engine: &str) -> String {
+    match number(model, engine) {
+        Some(number) => format!("desk {number}"),
         None => "the broker's desk, no number is configured".to_owned(),
     }
+}
+
+/// The number to call for an engine: its own, else the desk's.
+pub(crate) fn number<'a>(model: &'a Model, engine: &str) -> Option<&'a str> {
+    let own = model.kill.as_ref().and_then(|row| row.phones.get(engine));
+    own.or(model.setup.seat.desk.as_ref()).map(String::as_str)
 }
 
 /// A number that is marked where it is old or not whole: `17`, `17 ?`.
@@ -154,9 +165,22 @@ pub(crate) fn may_hold(model: &Model, row: &KillRow, verb: &str) -> (String, Rol
             let unlock = model.setup.keymap.shown(Action::Unlock);
             (format!("{names} can, {unlock} first"), Role::DueSoon)
         }
-        (None, Access::ReadOnly) => (format!("{names} can, not with --readonly"), Role::DueSoon),
+        (None, Access::ReadOnly) => (format!("{names} can, not here: look only{}", look_only(model)), Role::DueSoon),
         (None, _) => (format!("{names} can"), Role::Muted),
     }
+}
+
+/// Why this session is look only for good, in a word or two: ` (--readonly)`, `: journal`.
+pub(crate) fn look_only(model: &Model) -> &'static str {
+    let why = model.setup.read_only_because.as_deref().unwrap_or("--readonly");
+    let words = [
+        ("--readonly", " (--readonly)"),
+        ("recorded", ": journal"),
+        ("configuration", ": configuration"),
+        ("DP_IBKR__READONLY", ": DP_IBKR__READONLY"),
+        ("DP_EXECUTION__ENABLED", ": DP_EXECUTION__ENABLED"),
+    ];
+    words.iter().find(|(word, _)| why.contains(word)).map_or("", |(_, shown)| shown)
 }
 
 /// Names one after the other, and how many more there are.
@@ -192,6 +216,17 @@ pub(crate) fn stoppers(model: &Model, row: &KillRow) -> String {
         (false, 0) => shown,
         (false, more) => format!("{shown}, and {more} more"),
     }
+}
+
+/// The engines, worst first: what trades on before what is open, and both before what says nothing.
+pub(crate) fn worst_first(row: &KillRow) -> Vec<&EngineRow> {
+    let mut engines: Vec<&EngineRow> = row.engines.iter().collect();
+    engines.sort_by_key(|engine| match engine.standing {
+        EngineStanding::Defying => (0, engine.standing),
+        EngineStanding::Residual => (1, engine.standing),
+        standing => (2, standing),
+    });
+    engines
 }
 
 /// The engines of a standing.

@@ -49,7 +49,7 @@ fn bypass(model: &Model, row: &KillRow) -> Option<Worry> {
         short: Some("BYPASS".into()),
         what: format!("BYPASS: {actor} sent {}{newest} {after} after the stop", words::count(count, "order")),
         why: format!("at {}, {}{others}", words::when(last.at, model.now), sanitise::line(&last.order, 40)),
-        next: call(model),
+        next: call(model, &last.actor),
     })
 }
 
@@ -66,13 +66,18 @@ fn engines(model: &Model, row: &KillRow) -> Vec<Worry> {
             EngineStanding::Late => format!("{name} LATE: it has not said that it is blocked"),
             _ => return None,
         };
-        Some(Worry { short: None, what, why: engine.why.first().cloned().unwrap_or_default(), next: call(model) })
+        Some(Worry {
+            short: None,
+            what,
+            why: engine.why.first().cloned().unwrap_or_default(),
+            next: call(model, &engine.name),
+        })
     };
-    row.engines.iter().filter_map(worry).collect()
+    kill::worst_first(row).into_iter().filter_map(worry).collect()
 }
 
-fn call(model: &Model) -> String {
-    format!("Call {}", kill::desk(model))
+fn call(model: &Model, engine: &str) -> String {
+    format!("Call {}", kill::desk(model, engine))
 }
 
 fn unjournalled(row: &KillRow) -> Option<Worry> {

@@ -58,7 +58,8 @@ enum What {
         share: u16,
         text: String,
     },
-    Advice(usize, advice::Advice),
+    /// A thing to do with its number; a further line of the same has none.
+    Advice(Option<usize>, advice::Advice),
 }
 
 impl What {
@@ -100,9 +101,15 @@ impl View {
             made.push(9, What::Blank);
         }
         for (index, advice) in advice::of(model, row).into_iter().enumerate() {
-            // The first thing to do stands as long as the headline does.
-            let rank = if index == 0 { 1 } else { 3 + index as u8 };
-            made.push(rank, What::Advice(index + 1, advice));
+            for (place, line) in advice.into_iter().enumerate() {
+                // The first thing to do stands as long as the headline does.
+                let rank = match (index, place) {
+                    (0, 0) => 1,
+                    (0, _) => 2,
+                    _ => 3 + index as u8,
+                };
+                made.push(rank, What::Advice(Some(index + 1).filter(|_| place == 0), line));
+            }
         }
         if let (Some(why), true) = (&row.may_not_hold, row.state != SwitchState::Unknown) {
             made.wrap(7, &format!("Not from here: {why}"), 3, Role::Muted);
@@ -287,14 +294,14 @@ fn residual(made: &mut Made, model: &Model, row: &KillRow) {
         progress(made, row);
     }
     shut(made, model, row);
-    let open = row.engines.iter().filter(|engine| engine.standing != EngineStanding::Flat);
+    let open = kill::worst_first(row).into_iter().filter(|engine| engine.standing != EngineStanding::Flat);
     for (index, engine) in open.enumerate().take(3) {
         let why = engine.why.join("; ");
         let why = if why.is_empty() { engine.standing.word().to_owned() } else { why };
         made.say(if index == 0 { 4 } else { 7 }, format!("{}: {why}", engine.name), Role::Danger);
     }
     made.say(7, "It is tried again each second, until every engine is proven flat.", Role::Text);
-    made.say(6, format!("Release past it: '{}'", release_command(model, row)), Role::Text);
+    made.wrap(6, &format!("Past it: '{}'", release_command(model, row)), 3, Role::Text);
 }
 
 /// The command that trades again past what is open. A name that a shell would read as more than a name isn't put in.

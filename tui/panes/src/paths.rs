@@ -8,7 +8,7 @@ use crate::theme::Role;
 use crate::words;
 use jiff::SignedDuration;
 use quarterdeck_app::Model;
-use quarterdeck_domain::kill::{KillRow, PathRow, PathState, Timings};
+use quarterdeck_domain::kill::{KillRow, Level, PathRow, PathState, Timings};
 use ratatui::layout::Rect;
 
 /// Columns of a line's name.
@@ -93,6 +93,8 @@ fn not_set_up(paths: &[PathRow]) -> Option<String> {
 /// `durable 3 ms, sent 4 ms, heard 9 ms, blocked 14 ms (2 of 3)`
 pub(crate) fn timings(kill: &KillRow) -> Option<String> {
     let Timings { durable, sent, received, blocked, flat } = kill.timings;
+    // Level 3 asks nobody to be flat.
+    let flat = flat.filter(|_| kill.level() == Some(Level::Halt));
     let steps = [("durable", durable), ("sent", sent), ("heard", received), ("blocked", blocked), ("flat", flat)];
     let told: Vec<String> =
         steps.iter().filter_map(|(word, took)| Some(format!("{word} {}", words::took_in((*took)?)))).collect();

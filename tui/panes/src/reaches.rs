@@ -46,7 +46,11 @@ impl View {
         };
         let file = kill.paths.iter().find(|path| path.name == "latch file");
         let file = file.is_none_or(|path| !matches!(path.state, PathState::Broken { .. }));
-        Self { rest, rows: kill.engines.iter().map(|engine| row_of(model, engine, file)).collect(), known: true }
+        Self {
+            rest,
+            rows: kill::worst_first(kill).into_iter().map(|engine| row_of(model, engine, file)).collect(),
+            known: true,
+        }
     }
 
     /// Rows it needs with its heading.

@@ -31,11 +31,11 @@ impl View {
         let title = |text: &str| text.to_owned();
         let (left, urgent, inside) = match dialog {
             Dialog::Arming => {
-                let left = vec![title("STOP TRADING"), title("nothing has been sent")];
+                let left = vec![title(leads_to(model)), title("nothing has been sent")];
                 (left, title("arming"), Inside::Armed(Box::new(armed::View::of(model, None))))
             }
             Dialog::Armed { guard, said } => {
-                let left = vec![title("STOP TRADING"), title("nothing has been sent")];
+                let left = vec![title(leads_to(model)), title("nothing has been sent")];
                 let ends = words::seconds(guard.ends_at().duration_since(model.now));
                 let inside = Box::new(armed::View::of(model, Some((guard, said.as_deref()))));
                 (left, format!("disarms in {ends}"), Inside::Armed(inside))
@@ -46,7 +46,7 @@ impl View {
                 (vec![title(verb)], view.title(), Inside::Sent(view))
             }
             Dialog::Shut { why, next } => {
-                let left = vec![title("STOP TRADING"), title("nothing has been sent")];
+                let left = vec![title(leads_to(model)), title("nothing has been sent")];
                 (left, title("shut"), Inside::Shut(shut(model, why, next)))
             }
         };
@@ -69,8 +69,33 @@ fn shut(model: &Model, why: &str, next: &str) -> Vec<(String, Role)> {
         lines.push((format!("can stop     {}", kill::stoppers(model, row)), Role::Text));
         lines.push((format!("at the desk  {desk}"), Role::Text));
     }
-    lines.push(("Whether trading goes on is in the second row of every screen.".into(), Role::Muted));
+    lines.push(state(model));
     lines
+}
+
+/// What the dialog can do, by what is in force.
+fn leads_to(model: &Model) -> &'static str {
+    match kill::in_force(model) {
+        None => "STOP TRADING",
+        Some(Level::Stop) => "HALT OR STOP AGAIN",
+        Some(Level::Halt) => "HALT AGAIN",
+    }
+}
+
+/// Whether trading goes on: this dialog covers the row that says it.
+fn state(model: &Model) -> (String, Role) {
+    let Some(row) = model.kill.as_deref() else {
+        return ("Nothing is known of trading yet.".into(), Role::Muted);
+    };
+    let mut text = match row.level() {
+        None => "Now: trading is normal".to_owned(),
+        Some(_) => format!("Now: {}", kill::headline(model, row)),
+    };
+    if let Some(left) = kill::left(model, row) {
+        text.push_str(&format!(", level 4 in {}", words::running(left)));
+    }
+    text.push_str(if kill::is_old(model) { " ?" } else { "." });
+    (text, if row.level().is_some() { Role::Danger } else { Role::Text })
 }
 
 fn capital(text: &str) -> String {

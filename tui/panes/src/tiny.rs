@@ -33,5 +33,6 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, area: Rect) {
         None => ("too small to act".to_owned(), Role::Muted),
     };
     pen.put(row(area, 1), &follows.0, follows.1);
-    pen.put(row(area, 2), &format!("{} stops", model.setup.keymap.shown(Action::KillSwitch)), Role::Key);
+    let verb = if kill::in_force(model).is_none() { "stops" } else { "halts" };
+    pen.put(row(area, 2), &format!("{} {verb}", model.setup.keymap.shown(Action::KillSwitch)), Role::Key);
 }

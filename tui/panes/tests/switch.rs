@@ -5,7 +5,7 @@ mod common;
 
 use common::{at, bad, kill, now, press, quiet, row_text, text};
 use jiff::SignedDuration;
-use quarterdeck_app::{Model, News, update};
+use quarterdeck_app::{Access, Model, News, update};
 use quarterdeck_domain::kill::{EngineRow, EngineStanding, KillRow, SwitchState};
 use quarterdeck_panes::{Options, Theme, draw_frame};
 use ratatui::buffer::Buffer;
@@ -252,4 +252,97 @@ fn the_cursor_is_in_the_code_then_in_the_reason() {
         let row = row_text(&buffer, cursor.y);
         assert!(row[..usize::from(cursor.x)].ends_with("> why"), "{row}");
     }
+}
+
+#[test]
+fn every_engine_to_call_for_is_named_with_its_own_number_the_one_that_trades_on_first() {
+    let mut row = kill::stopped();
+    let standings = [EngineStanding::Silent, EngineStanding::Silent, EngineStanding::Defying];
+    row.engines.iter_mut().zip(standings).for_each(|(engine, standing)| engine.standing = standing);
+    row.phones.insert("beta-us".into(), "+49 69 555 0100".into());
+    for (columns, rows) in [(80, 24), (100, 30), (160, 48)] {
+        let shown = text(&kill::with(quiet(columns, rows), row.clone()), true);
+        let line =
+            |start: &str| shown.lines().position(|line| line.contains(start)).unwrap_or_else(|| panic!("{shown}"));
+        let first = line("  DO 1  stop gamma-eu at the broker: desk +1 203 555 0142");
+        assert_eq!(line("stop alpha-us at the broker: desk +1 203 555 0142"), first + 1, "{shown}");
+        assert_eq!(line("stop beta-us at the broker: desk +49 69 555 0100"), first + 2, "{shown}");
+        assert!(line("! gamma-eu ") < line("! alpha-us "), "{shown}");
+    }
+    // The dialog names the number of the worst.
+    row.phones.insert("gamma-eu".into(), "+852 5550 0199".into());
+    let armed = text(&kill::armed(kill::with(quiet(160, 48), row.clone())), true);
+    assert!(armed.contains("+852 5550 0199, account ****4790"), "{armed}");
+    // Each with another number: three lines, and the rest is counted.
+    let more = EngineRow { name: "delta-jp".into(), ..row.engines[0].clone() };
+    row.engines.push(more);
+    row.phones.insert("delta-jp".into(), "+81 3 5550 0100".into());
+    let shown = text(&kill::with(quiet(160, 48), row), true);
+    assert!(shown.contains("desk +49 69 555 0100; 1 more"), "{shown}");
+}
+
+#[test]
+fn what_a_look_only_session_cant_do_is_not_offered_and_its_cause_is_said() {
+    let causes = [
+        (None, "look only (--readonly)"),
+        (Some("nothing can be recorded: no space left on device"), "look only: journal"),
+        (Some("the configuration can't be read: line 3"), "look only: configuration"),
+        (Some("DP_IBKR__READONLY is on"), "look only: DP_IBKR__READONLY"),
+    ];
+    for (why, shown_as) in causes {
+        for (columns, rows) in [(80, 24), (160, 48)] {
+            let mut model = kill::with(quiet(columns, rows), kill::stopped());
+            model.setup.access = Access::ReadOnly;
+            model.setup.read_only_because = why.map(str::to_owned);
+            let shown = text(&model, true);
+            assert!(
+                (columns < 100 && shown_as.to_lowercase().contains("readonly"))
+                    || shown.lines().next().is_some_and(|line| line.contains(shown_as)),
+                "{shown}"
+            );
+            assert!(shown.contains(&format!("alice and bob can, not here: {shown_as}")), "{shown}");
+            assert!(!shown.contains("H   hold") && !shown.contains("H hold"), "{shown}");
+            press(&mut model, "H");
+            let next = why.unwrap_or("it was started with --readonly");
+            let shown = text(&model, true);
+            let words: Vec<&str> = shown.split_whitespace().collect();
+            assert!(words.join(" ").contains(next), "{next}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn at_level_3_nobody_is_timed_for_being_flat() {
+    let mut row = kill::stopped();
+    row.timings.flat = Some(SignedDuration::from_millis(20));
+    assert!(!text(&kill::with(quiet(160, 48), row), true).contains("flat 20 ms"));
+    assert!(text(&kill::with(quiet(160, 48), kill::flat()), true).contains("flat 2.1 s"));
+}
+
+#[test]
+fn the_dialog_says_what_it_can_do_and_when_it_shuts_whether_trading_goes_on() {
+    let rows = [
+        (kill::normal(), "STOP TRADING", "Now: trading is normal."),
+        (kill::stopped(), "HALT OR STOP AGAIN", "Now: STOPPED, level 3, by alice at 14:02:09Z, level 4 in"),
+        (kill::flat(), "HALT AGAIN", "Now: HALTED FLAT, level 4"),
+    ];
+    for (row, title, now) in rows {
+        let shown = text(&kill::armed(kill::with(quiet(80, 24), row.clone())), true);
+        assert!(shown.lines().next().is_some_and(|line| line.contains(title)), "{shown}");
+        let row = KillRow { may_not_stop: Some("no".into()), ..row };
+        let mut model = kill::with(quiet(80, 24), row);
+        press(&mut model, "^X");
+        let shown = text(&model, true);
+        assert!(shown.contains(now), "{shown}");
+    }
+}
+
+#[test]
+fn when_a_shut_market_opens_is_never_cut() {
+    let model = kill::armed(kill::with(quiet(80, 24), kill::residual()));
+    let shown = text(&model, true);
+    assert!(!shown.contains('\u{2026}') && !shown.contains("SHUT: "), "{shown}");
+    let row = KillRow { market: kill::residual().market, ..kill::normal() };
+    let shown = text(&kill::armed(kill::with(quiet(80, 24), row)), true);
+    assert!(shown.contains("SHUT to 2026-05-05 13:30:00Z: 9 positions can't be closed."), "{shown}");
 }

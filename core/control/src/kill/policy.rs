@@ -28,6 +28,8 @@ pub(super) struct Policy {
     pub(super) traders: Vec<String>,
     /// Engines that are expected, with their account.
     pub(super) engines: BTreeMap<String, Option<String>>,
+    /// Whom to call for an engine, where it has a number of its own.
+    pub(super) phones: BTreeMap<String, String>,
     pub(super) market: Option<Market>,
     pub(super) aliases: BTreeMap<String, Environment>,
     /// Why nothing may be changed from here, if so. A stop doesn't ask.
@@ -72,6 +74,7 @@ impl Policy {
             configured: config.is_some(),
             traders,
             engines: engines.iter().map(|engine| (engine.name.clone(), engine.account.clone())).collect(),
+            phones: engines.iter().filter_map(|engine| Some((engine.name.clone(), engine.phone.clone()?))).collect(),
             market: config.and_then(Config::market),
             aliases: config.map(|config| config.file.environment.aliases.clone()).unwrap_or_default(),
             look_only,

@@ -47,6 +47,7 @@ pub(super) fn row(seen: &Seen, links: &Links, policy: &Policy, unwritten: Option
         may_not_stop: seen.rights.may_not_stop.clone(),
         can_hold: seen.rights.can_hold.clone(),
         may_not_hold: seen.rights.may_not_hold.clone(),
+        phones: policy.phones.clone(),
         latch_place: policy.latch_place.clone(),
         engines,
         record,

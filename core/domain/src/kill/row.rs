@@ -5,6 +5,7 @@ use super::machine::SwitchState;
 use super::record::Record;
 use super::{Beat, Level};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 /// What an engine is judged to do. Only a proof makes it flat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -204,6 +205,8 @@ pub struct KillRow {
     pub can_hold: Vec<String>,
     /// Why holding or releasing is refused here, in words, if so.
     pub may_not_hold: Option<String>,
+    /// Whom to call for an engine, by its name, where configuration names a number of its own.
+    pub phones: BTreeMap<String, String>,
     /// Where the latch lies.
     pub latch_place: String,
 }

@@ -137,6 +137,7 @@ pub(crate) fn kill(state: SwitchState) -> KillRow {
         may_not_stop: None,
         can_hold: vec!["bob".into(), "dan".into()],
         may_not_hold: None,
+        phones: std::collections::BTreeMap::new(),
         latch_place: "/latch".into(),
     }
 }

@@ -199,6 +199,7 @@ pub(crate) fn normal() -> KillRow {
         may_not_stop: None,
         can_hold: vec!["alice".into(), "bob".into()],
         may_not_hold: None,
+        phones: std::collections::BTreeMap::new(),
         latch_place: "/var/lib/quarterdeck/production/latch".into(),
     }
 }
