@@ -118,6 +118,8 @@ struct Eye {
     seen: Arc<Mutex<Vec<Observation>>>,
     /// The last event known to be verified, and what is wrong with the journal.
     verified: Arc<Mutex<(u64, Option<String>)>>,
+    /// Held from looking to telling: of two threads the slower one tells nothing old.
+    telling: Arc<Mutex<()>>,
     tell: Tell,
 }
 
@@ -126,7 +128,7 @@ impl Watch {
     /// this returns.
     pub fn start(control: Arc<Control>, nudges: Arc<Nudges>, tell: Tell) -> std::io::Result<Self> {
         let seen = Arc::new(Mutex::new(control.mounts.iter().map(Observation::new).collect::<Vec<_>>()));
-        let eye = Eye { control, nudges, seen, verified: Arc::default(), tell };
+        let eye = Eye { control, nudges, seen, verified: Arc::default(), telling: Arc::default(), tell };
         eye.tell_all();
         if let Some(switch) = eye.control.switch("cockpit") {
             let tell = eye.tell.clone();
@@ -237,7 +239,12 @@ impl Eye {
         self.tell_journal();
     }
 
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.telling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell_journal(&self) {
+        let _turn = self.turn();
         let (verified, broken) = self.verified().clone();
         (self.tell)(Notice::Journal(JournalRow { seq: self.control.journal.head().seq, verified, broken }));
     }
@@ -290,13 +297,19 @@ impl Eye {
     }
 
     fn tell_all(&self) {
-        let here = self.control.config.environment;
-        let rows = self.lock().iter().zip(&self.control.mounts).map(|(seen, mount)| seen.row(mount, here)).collect();
-        (self.tell)(Notice::Backends(rows));
+        self.tell_backends();
         self.tell_secrets();
     }
 
+    fn tell_backends(&self) {
+        let _turn = self.turn();
+        let here = self.control.config.environment;
+        let rows = self.lock().iter().zip(&self.control.mounts).map(|(seen, mount)| seen.row(mount, here)).collect();
+        (self.tell)(Notice::Backends(rows));
+    }
+
     fn tell_secrets(&self) {
+        let _turn = self.turn();
         let listings: Vec<LayerListing> = self.lock().iter().map(|seen| seen.listing.clone()).collect();
         let rows = secret_rows(&listings, &self.control.state(), &self.control.config, Timestamp::now());
         (self.tell)(Notice::Secrets(rows));
