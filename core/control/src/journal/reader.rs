@@ -194,6 +194,8 @@ impl Reader {
         let path = self.folder.join(current.name.text());
         let size = current.still_there(&path)?;
         let mut rest = Vec::new();
+        // So much of it are whole lines that were judged bad: none is read twice, however many follow each other.
+        let mut judged = 0;
         let mut at = current.length;
         let mut block = vec![0; BLOCK.min(usize::try_from(size - at).unwrap_or(BLOCK))];
         while at < size {
@@ -207,8 +209,9 @@ impl Reader {
             let held = rest.len();
             rest.extend_from_slice(new);
             let Some(last) = new.iter().rposition(|byte| *byte == b'\n').map(|last| held + last) else { continue };
-            let taken = take_lines(&mut self.verifier, &mut self.news, rest.get(..last).unwrap_or_default());
+            let taken = take_lines(&mut self.verifier, &mut self.news, rest.get(..last).unwrap_or_default(), judged);
             rest.drain(..taken);
+            judged = last + 1 - taken;
             current.length += taken as u64;
         }
         Ok(rest)
@@ -234,18 +237,17 @@ impl Current {
 }
 
 /// Takes whole lines; gives how many bytes of them end in a good line. Bad lines are held back until a good one
-/// follows them: at the end of the file they are torn, in the middle they are a finding.
-fn take_lines(verifier: &mut Verifier, news: &mut VecDeque<(u64, Event)>, text: &[u8]) -> usize {
-    let mut bad: Vec<&[u8]> = Vec::new();
-    let (mut taken, mut at) = (0, 0);
-    for raw in text.split(|byte| *byte == b'\n') {
+/// follows them: at the end of the file they are torn, in the middle they are a finding. The first `judged` bytes are
+/// known to be bad lines.
+fn take_lines(verifier: &mut Verifier, news: &mut VecDeque<(u64, Event)>, text: &[u8], judged: usize) -> usize {
+    let (mut taken, mut at) = (0, judged);
+    for raw in text.get(judged..).unwrap_or_default().split(|byte| *byte == b'\n') {
+        let start = at;
         at += raw.len() + 1;
-        let Ok((event, link)) = chain::read(raw) else {
-            bad.push(raw);
-            continue;
-        };
-        for raw in bad.drain(..) {
-            verifier.line(raw);
+        let Ok((event, link)) = chain::read(raw) else { continue };
+        // Each held back line ends in a newline, so nothing follows the last one.
+        for bad in text.get(taken..start).unwrap_or_default().split_inclusive(|byte| *byte == b'\n') {
+            verifier.line(bad.strip_suffix(b"\n").unwrap_or(bad));
         }
         verifier.accept(raw, &event, link);
         tell(news, link.seq, event);

@@ -409,3 +409,16 @@ pub(super) fn ids(folder: &Path) -> BTreeMap<String, u64> {
     }
     ids
 }
+
+#[test]
+fn a_flood_of_bad_lines_at_the_end_is_read_once_and_cut_away_as_torn() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    open(home.path()).append(vec![event("a")]).expect("it appends");
+    // Judged anew for each block that is read, they would take hours.
+    add_bytes(&newest(home.path()), &vec![b'\n'; 20_000_000]);
+    add_bytes(&newest(home.path()), &b"{}\nno line\n".repeat(10_000));
+    let journal = open(home.path());
+    assert_eq!(journal.head().seq, 2);
+    journal.append(vec![event("b")]).expect("it appends");
+    assert_eq!(open(home.path()).head().seq, 4, "the recovery stands before it");
+}
