@@ -276,6 +276,9 @@ pub(crate) enum Kill {
         /// Release though this engine is not proven flat; once for each.
         #[arg(long, value_name = "ENGINE")]
         without: Vec<String>,
+        /// Wait so long for the engines to trade again; 0 waits for none.
+        #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+        wait: u64,
     },
 }
 

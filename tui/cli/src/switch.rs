@@ -11,7 +11,16 @@ use quarterdeck_control::config::Config;
 use quarterdeck_control::kill::{Switch, post};
 use quarterdeck_control::surroundings::Surroundings;
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::{KillRow, Order, Record};
 use std::sync::Arc;
+
+/// What is seen in one look.
+pub(crate) struct Sight {
+    /// The switch.
+    pub row: KillRow,
+    /// Orders after the stop that stands.
+    pub bypassed: u64,
+}
 
 /// A place at the switch.
 pub(crate) struct Seat {
@@ -35,6 +44,36 @@ impl Seat {
     /// The desk that is called when a screen can't help.
     pub(crate) fn desk(&self) -> Option<&str> {
         self.config.as_ref()?.file.desk.phone.as_deref()
+    }
+}
+
+/// One look, with what only the journal knows: whether it has the order that stands, and how many orders came after it.
+pub(crate) fn look(switch: &Switch) -> Sight {
+    sight(switch, switch.look())
+}
+
+/// The same of a row that is there.
+pub(crate) fn sight(switch: &Switch, mut row: KillRow) -> Sight {
+    let journal = switch.recorded();
+    let stops = |record: &&Record| record.order != Order::Trade;
+    let same = |record: &Record| journal.record.as_ref().is_some_and(|known| known.episode == record.episode);
+    let recorded = row.record.as_ref().filter(stops).filter(|record| same(record)).map_or(0, |_| journal.bypasses);
+    if row.unjournalled.is_none() {
+        row.unjournalled = unknown(&row, journal.record.as_ref());
+    }
+    Sight { bypassed: recorded.max(row.bypasses.len() as u64), row }
+}
+
+/// A record of which the journal has heard nothing: generation 0 is setting up, and no order.
+fn unknown(row: &KillRow, known: Option<&Record>) -> Option<String> {
+    let record = row.record.as_ref().filter(|record| record.generation > 0)?;
+    match known {
+        Some(known) if known.generation >= record.generation => None,
+        Some(known) => Some(format!(
+            "this journal does not know generation {}; the last it knows is {}",
+            record.generation, known.generation
+        )),
+        None => Some(format!("this journal does not know generation {}, nor any before it", record.generation)),
     }
 }
 

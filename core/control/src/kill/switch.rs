@@ -12,7 +12,7 @@ use quarterdeck_domain::kill::{
     Ask, Asking, Effect, Initiator, KillRow, Known, LatchView, Level, Moment, Order, Refusal, command,
 };
 use quarterdeck_domain::request::Request;
-use quarterdeck_domain::{redact, sanitise};
+use quarterdeck_domain::{redact, sanitise, state};
 use std::time::Duration;
 
 /// A reason and a note are cut to this: a latch has 4096 bytes for everything.
@@ -229,6 +229,11 @@ impl Switch {
         self.listen_until(Duration::from_millis(300), met);
         self.see_others();
         self.refresh()
+    }
+
+    /// What the journal knows of the switch, as it was read last: `look` reads on.
+    pub fn recorded(&self) -> state::Switch {
+        self.journal.state().switch.clone()
     }
 
     /// Waits until every engine has answered the order that counts, or the time is over.

@@ -1,13 +1,15 @@
 //! The kill-switch as data: one shape for `kill`, `status` and whoever reads them. Refuses to pass a number that was not
 //! refreshed off as fresh: `beat_s` stands beside it.
 
-use crate::switch::text::tame;
+use crate::switch::Sight;
+use crate::switch::text::{beat_age, tame};
 use jiff::{SignedDuration, Timestamp};
-use quarterdeck_domain::kill::{EngineRow, KillRow, MarketRow, PathState, Stopper};
+use quarterdeck_domain::kill::{EngineRow, MarketRow, PathState, Stopper};
 use serde_json::{Value, json};
 
 /// Everything. Durations are `…_ms` or `…_s`; what is not known is null.
-pub(crate) fn kill_switch(row: &KillRow, now: Timestamp) -> Value {
+pub(crate) fn kill_switch(sight: &Sight, now: Timestamp) -> Value {
+    let row = &sight.row;
     let record = row.record.as_ref();
     let (confirmed, engines) = row.answered();
     json!({
@@ -39,6 +41,7 @@ pub(crate) fn kill_switch(row: &KillRow, now: Timestamp) -> Value {
         "watchers": row.watchers.iter().map(|watcher| json!({
             "name": tame(&watcher.name), "since": watcher.since.to_string(),
         })).collect::<Vec<_>>(),
+        "bypassed": sight.bypassed,
         "bypasses": row.bypasses.iter().map(|bypass| json!({
             "actor": tame(&bypass.actor), "order": tame(&bypass.order), "at": bypass.at.to_string(),
             "after_s": bypass.after.as_secs(), "source": tame(&bypass.source),
@@ -65,7 +68,7 @@ fn engine(row: &EngineRow, now: Timestamp) -> Value {
         "name": tame(&row.name),
         "account": tame(&row.account),
         "state": row.standing.word().to_lowercase(),
-        "beat_s": row.heard_at.map(|at| now.duration_since(at).as_secs().max(0)),
+        "beat_s": beat_age(row, now).map(|age| age.as_secs()),
         "stale": row.stale,
         "resting_orders": beat.and_then(|beat| beat.resting_orders),
         "positions": beat.and_then(|beat| beat.positions),

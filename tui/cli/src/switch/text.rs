@@ -3,6 +3,7 @@
 
 use crate::output::{count, table};
 use crate::rows::span;
+use crate::switch::Sight;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::{EngineRow, KillRow, Level, MarketRow, PathState, Stopper, SwitchState};
@@ -84,12 +85,22 @@ fn engine_cells(row: &EngineRow, now: Timestamp) -> Vec<String> {
         tame(&row.name),
         tame(&row.account),
         row.standing.word().to_owned(),
-        ago(row.heard_at),
+        beat_age(row, now).map_or_else(|| "-".to_owned(), span),
         number(beat.and_then(|beat| beat.resting_orders)),
         number(beat.and_then(|beat| beat.positions)),
         ago(beat.and_then(|beat| beat.last_order)),
         row.blocked_after.map_or_else(|| "-".to_owned(), ms),
     ]
+}
+
+/// How old the last beat is: by the boot clock where it is ours, for a file may be read long after it was written.
+pub(crate) fn beat_age(row: &EngineRow, now: Timestamp) -> Option<SignedDuration> {
+    let clock = quarterdeck_clock::moment();
+    let age = match row.beat.as_ref().filter(|beat| beat.boot_id == clock.boot_id) {
+        Some(beat) => SignedDuration::from_nanos(i64::try_from(clock.boot_ns.saturating_sub(beat.boot_ns)).ok()?),
+        None => now.duration_since(row.heard_at?),
+    };
+    Some(age.max(SignedDuration::ZERO))
 }
 
 /// The ways to the engines.
@@ -122,6 +133,15 @@ pub(crate) fn timings(row: &KillRow) -> Option<String> {
     ];
     let steps: Vec<String> = steps.iter().filter_map(|(step, took)| Some(format!("{step} {}", ms((*took)?)))).collect();
     (!steps.is_empty()).then(|| steps.join(", "))
+}
+
+/// How many orders came after the stop, and how they are found; nothing where there was none.
+pub(crate) fn bypassed(sight: &Sight, environment: Environment) -> Option<String> {
+    (sight.bypassed > 0).then(|| {
+        let orders = count(sight.bypassed, "order");
+        let name = environment.name();
+        format!("! bypasses: {orders} after the stop: 'quarterdeck audit query type=KILL_SWITCH_BYPASS --env {name}' lists them")
+    })
 }
 
 /// Orders that were sent after the stop.

@@ -20,6 +20,9 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+/// A disk with less room than this is full: one event is about 1 KiB.
+const ROOM: u64 = 64 << 10;
+
 /// How a check came out, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
@@ -242,8 +245,8 @@ fn journal(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check>
         checks.push(check("journal", Verdict::Fine, format!("none yet; the first act makes {}", folder.display()), ""));
         return 0;
     }
-    if let Err(why) = writable(&folder) {
-        checks.push(check("journal", Verdict::Wrong, why, format!("chown and chmod 700 {}", folder.display())));
+    if let Err((why, remedy)) = writable(&folder) {
+        checks.push(check("journal", Verdict::Wrong, why, remedy));
         return 1;
     }
     match verify_all(&folder, &mut |_| ControlFlow::Continue(())) {
@@ -273,14 +276,26 @@ fn journal(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check>
     }
 }
 
-fn writable(folder: &Path) -> Result<(), String> {
-    let facts = std::fs::metadata(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+/// What keeps the journal from being written, and what helps.
+fn writable(folder: &Path) -> Result<(), (String, String)> {
+    let place = folder.display();
+    let ours = format!("chown and chmod 700 {place}");
+    let facts = std::fs::metadata(folder).map_err(|error| (format!("{place}: {error}"), ours.clone()))?;
+    if !facts.is_dir() {
+        return Err((format!("{place} is no folder"), format!("move it away: mv {place} {place}.aside")));
+    }
     let mode = facts.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return Err(format!("{} is open to others (mode {mode:03o})", folder.display()));
+        return Err((format!("{place} is open to others (mode {mode:03o})"), ours));
     }
     rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
-        .map_err(|error| format!("{} can't be written: {error} (owner uid {})", folder.display(), facts.uid()))
+        .map_err(|error| (format!("{place} can't be written: {error} (owner uid {})", facts.uid()), ours))?;
+    let room = rustix::fs::statvfs(folder).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    if room < ROOM {
+        let full = format!("the disk of {place} is full: {room} bytes are left");
+        return Err((full, format!("make room there: df -h {place}")));
+    }
+    Ok(())
 }
 
 fn sources(config: &Config, checks: &mut Vec<Check>) {

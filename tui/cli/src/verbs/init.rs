@@ -157,7 +157,12 @@ fn configuration(environment: Environment, user: &str, key: &Path, file: &Path) 
          [environment]\nname = {}\n\n{}\n\
          [backend.fernet]\npath = {}\nkey_file = {}\n\n\
          # Another program's audit file, tailed beside the journal:\n\
-         # [[audit.source]]\n# name = \"orders\"\n# path = \"/var/log/orders.jsonl\"\n# every = \"1m\"\n",
+         # [[audit.source]]\n# name = \"orders\"\n# path = \"/var/log/orders.jsonl\"\n# every = \"1m\"\n\n\
+         # Whom to call when a screen can't help, and the engines with their own numbers:\n\
+         # [desk]\n# phone = \"+1 203 555 0142\"\n\
+         # [[engine]]\n# name = \"alpha-us\"\n# phone = \"+1 203 555 0143\"\n\
+         # The market's hours, and where the kill-switch lies: 'quarterdeck help configuration'.\n\
+         # [market]\n# [kill_switch]\n",
         quoted(environment.name()),
         person(environment, user),
         quoted(&file.to_string_lossy()),

@@ -5,9 +5,10 @@ mod guard;
 
 use crate::args::{Common, Kill};
 use crate::output::{self, Outcome};
-use crate::switch::{Seat, data, sit, text};
-use quarterdeck_domain::kill::{EngineStanding, KillRow, Level};
+use crate::switch::{Seat, Sight, data, look, sight, sit, text};
+use quarterdeck_domain::kill::{EngineRow, EngineStanding, KillRow, Level};
 use serde_json::json;
+use std::time::Duration;
 
 /// Carries one of them out.
 pub(crate) fn run(verb: &Kill, common: &Common) -> Outcome {
@@ -17,22 +18,24 @@ pub(crate) fn run(verb: &Kill, common: &Common) -> Outcome {
         Kill::Stop(firing) => fire::run(Level::Stop, firing, common),
         Kill::Halt(firing) => fire::run(Level::Halt, firing, common),
         Kill::Hold { reason } => hold(reason.as_deref(), common),
-        Kill::Release { reason, note, without } => release(reason, note.as_deref(), without, common),
+        Kill::Release { reason, note, without, wait } => {
+            release(reason, note.as_deref(), without, Duration::from_secs(*wait), common)
+        }
     }
 }
 
 fn status(common: &Common) -> Outcome {
     let seat = sit(common, "kill status")?;
-    let row = seat.switch.look();
-    show(&seat, &row, common.json);
+    show(&seat, &look(&seat.switch), common.json);
     Ok(0)
 }
 
 /// Everything that is known, as text or data.
-fn show(seat: &Seat, row: &KillRow, as_json: bool) {
+fn show(seat: &Seat, sight: &Sight, as_json: bool) {
+    let row = &sight.row;
     let now = quarterdeck_clock::utc();
     if as_json {
-        let switch = data::kill_switch(row, now);
+        let switch = data::kill_switch(sight, now);
         output::data(&json!({ "environment": seat.environment.name(), "kill_switch": switch }));
         return;
     }
@@ -44,6 +47,7 @@ fn show(seat: &Seat, row: &KillRow, as_json: bool) {
     output::text("\nPATHS");
     say(text::paths(row));
     text::timings(row).iter().for_each(|steps| output::text(&format!("from the key on: {steps}")));
+    text::bypassed(sight, seat.environment).iter().for_each(|line| output::text(line));
     say(text::bypasses(row));
     output::text(&format!("\ncan stop  {}", text::stoppers(&row.can_stop)));
     output::text(&format!("can hold  {}", text::holders(row)));
@@ -101,20 +105,41 @@ pub(crate) fn somebody_can_stop(row: &KillRow) -> bool {
 fn hold(reason: Option<&str>, common: &Common) -> Outcome {
     let seat = sit(common, "kill hold")?;
     seat.switch.hold(reason)?;
-    done(&seat, "level 3 is held: level 4 does not follow by itself", common)
+    done(&seat, "level 3 is held: level 4 does not follow by itself", &look(&seat.switch), common);
+    Ok(0)
 }
 
-fn release(reason: &str, note: Option<&str>, without: &[String], common: &Common) -> Outcome {
+fn release(reason: &str, note: Option<&str>, without: &[String], wait: Duration, common: &Common) -> Outcome {
     let seat = sit(common, "kill release")?;
+    // Counted before: what follows is another order.
+    let before = look(&seat.switch).bypassed;
     seat.switch.release(reason, note, without)?;
-    done(&seat, "released: engines may trade", common)
+    let mut row = seat.switch.look();
+    // Nobody waits for those who did not speak before.
+    if !wait.is_zero() && row.engines.iter().any(|engine| engine.standing != EngineStanding::Silent) {
+        row = seat.switch.wait_answered(wait);
+    }
+    let seen = Sight { bypassed: before, ..sight(&seat.switch, row) };
+    let what = match seen.row.answered() {
+        (_, 0) => "released: engines may trade".to_owned(),
+        (may, all) => format!("released: {may} of {all} engines may trade again"),
+    };
+    done(&seat, &what, &seen, common);
+    if !common.json {
+        let deaf = |engine: &&EngineRow| !matches!(engine.standing, EngineStanding::Trading | EngineStanding::Idle);
+        let deaf: Vec<String> = seen.row.engines.iter().filter(deaf).map(|engine| text::tame(&engine.name)).collect();
+        if !deaf.is_empty() {
+            let name = seat.environment.name();
+            output::text(&format!("! not heard by {}: it stays stopped until it reads the latch", deaf.join(", ")));
+            output::text(&format!("next: see to its process; 'quarterdeck kill status --env {name}' shows it again"));
+        }
+    }
+    Ok(0)
 }
 
-fn done(seat: &Seat, what: &str, common: &Common) -> Outcome {
-    let row = seat.switch.look();
+fn done(seat: &Seat, what: &str, sight: &Sight, common: &Common) {
     if !common.json {
         output::text(&format!("{}: {what}", seat.environment.title()));
     }
-    show(seat, &row, common.json);
-    Ok(0)
+    show(seat, sight, common.json);
 }

@@ -4,7 +4,7 @@ use crate::args::{Common, Status};
 use crate::output::{self, Outcome};
 use crate::rows;
 use crate::session::{Needs, session};
-use crate::switch::{self, text as words};
+use crate::switch::{self, Sight, text as words};
 use jiff::Timestamp;
 use quarterdeck_control::journal::verify_all;
 use quarterdeck_control::observe::ask_all;
@@ -12,7 +12,6 @@ use quarterdeck_control::open::state_folder;
 use quarterdeck_control::overview::{LayerListing, secret_rows};
 use quarterdeck_control::serve::Control;
 use quarterdeck_domain::environment::Environment;
-use quarterdeck_domain::kill::KillRow;
 use quarterdeck_domain::overview::{BackendRow, Condition, JournalRow, SecretRow};
 use quarterdeck_domain::rotation::SecretState;
 use serde_json::json;
@@ -23,7 +22,7 @@ struct Overview {
     backends: Vec<BackendRow>,
     secrets: Vec<SecretRow>,
     journal: JournalRow,
-    kill: KillRow,
+    kill: Sight,
 }
 
 /// Shows it. Exit 5 when a backend is down in Production, 6 when the journal is broken.
@@ -53,7 +52,7 @@ fn overview(control: &Control, now: Timestamp) -> Overview {
     let listings: Vec<LayerListing> = seen.into_iter().map(|seen| seen.listing).collect();
     let secrets = secret_rows(&listings, &control.state(), &control.config, now);
     let switch = control.switch("status").expect("this verb is not run without an environment");
-    let kill = switch.look();
+    let kill = switch::look(switch);
     Overview { backends, secrets, journal: journal(control), kill }
 }
 
@@ -101,7 +100,7 @@ fn short(control: &Control, overview: &Overview) -> String {
         "{}  {}  {}  backends {}/{}  secrets {}, {waiting} want attention  {journal}",
         control.config.environment.map_or("no environment", Environment::title),
         control.who,
-        words::trading(&overview.kill),
+        words::trading(&overview.kill.row),
         up(overview),
         overview.backends.len(),
         overview.secrets.len(),
@@ -111,7 +110,7 @@ fn short(control: &Control, overview: &Overview) -> String {
 fn text(control: &Control, overview: &Overview, now: Timestamp) {
     output::text(&short(control, overview));
     output::text("\nENGINES");
-    words::engines(&overview.kill, now).iter().for_each(|line| output::text(line));
+    words::engines(&overview.kill.row, now).iter().for_each(|line| output::text(line));
     output::text("\nBACKENDS");
     let mut cells = Vec::new();
     for row in &overview.backends {

@@ -12,7 +12,7 @@ use changes::changes;
 use quarterdeck_control::kill::Switch;
 use quarterdeck_control::tail::{Tail, TailOptions};
 use quarterdeck_control::watch::sources_of;
-use quarterdeck_domain::kill::KillRow;
+use quarterdeck_domain::kill::{KillRow, Record};
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::Read;
@@ -31,10 +31,18 @@ pub(crate) fn run(common: &Common) -> Outcome {
     let mut ended = endings()?;
     let seat = sit(common, "watch")?;
     let log = Arc::new(Log { environment: seat.environment.name(), as_json: common.json, last: Mutex::new(None) });
+    // The engines are looked for first: nothing is told of a switch that nobody has looked at.
+    log.heard(seat.switch.look());
     let teller = log.clone();
-    seat.switch.start(Arc::new(move |row| teller.heard(row)))?;
+    let switch = Arc::downgrade(&seat.switch);
+    let known = move |row: &KillRow| switch.upgrade().is_some_and(|switch| is_recorded(&switch, row));
+    seat.switch.start(Arc::new(move |mut row| {
+        if row.unjournalled.is_some() && known(&row) {
+            row.unjournalled = None;
+        }
+        teller.heard(row);
+    }))?;
     let tail = tail(&seat)?;
-    log.heard(seat.switch.row());
     systemd::notify("READY=1");
     // Asleep until a signal writes its byte, and now and then up to see whether it still watches.
     while !matches!(ended.read(&mut [0]), Ok(1)) {
@@ -49,6 +57,12 @@ pub(crate) fn run(common: &Common) -> Outcome {
     log.say("ended; engines and other watchers keep the deadline");
     drop(tail);
     Ok(0)
+}
+
+/// The journal has the order that stands: what waits there is an observation, which is nothing to stay up for.
+fn is_recorded(switch: &Switch, row: &KillRow) -> bool {
+    let generation = |record: &Option<Record>| record.as_ref().map(|record| record.generation);
+    generation(&switch.recorded().record) >= generation(&row.record)
 }
 
 /// One byte comes when the process is to end.

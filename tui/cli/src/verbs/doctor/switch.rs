@@ -3,7 +3,7 @@
 
 use super::{Check, Verdict, check};
 use crate::switch::text::{self, tame};
-use crate::switch::{Seat, sit_quietly};
+use crate::switch::{Seat, look, sit_quietly};
 use crate::verbs::kill::somebody_can_stop;
 use crate::{args::Common, output};
 use quarterdeck_control::kill::Place;
@@ -12,12 +12,16 @@ use quarterdeck_domain::kill::{EngineStanding, KillRow, MarketRow, Record};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+/// What helps an order that is not in the journal.
+const UNRECORDED: &str =
+    "make the journal writable (its own check says how); the next cockpit or watcher of this user then records it";
+
 /// Looks at all of it. Gives 1 when something is wrong.
 pub(super) fn examine(common: &Common, checks: &mut Vec<Check>) -> u8 {
     let Ok(seat) = sit_quietly(common, "doctor") else { return 0 };
     let first = checks.len();
     let place = seat.switch.place();
-    let row = seat.switch.look();
+    let row = look(&seat.switch).row;
     latch(place, &row, checks);
     engines(place, &row, checks);
     watchers(&seat, &row, checks);
@@ -40,7 +44,7 @@ fn latch(place: &Place, row: &KillRow, checks: &mut Vec<Check>) {
         )),
     }
     if let Some(why) = &row.unjournalled {
-        checks.push(check(what, Verdict::Wrong, format!("UNJOURNALLED: {}", tame(why)), "mend the journal"));
+        checks.push(check(what, Verdict::Wrong, format!("UNJOURNALLED: {}", tame(why)), UNRECORDED));
     }
     let folder = place.latch();
     for file in [folder.clone(), folder.join("latch")] {
@@ -102,7 +106,7 @@ fn watchers(seat: &Seat, row: &KillRow, checks: &mut Vec<Check>) {
         checks.push(check(
             "watchers",
             Verdict::Warning,
-            "none runs: with every cockpit closed the engines alone keep the deadline",
+            "none runs: with every cockpit closed the engines alone keep the deadline, and nothing is recorded while no screen is open",
             format!("'quarterdeck watch', or the service in {}", unit.display()),
         ));
         return;
@@ -123,7 +127,7 @@ fn unit(program: &Path) -> PathBuf {
     installed.filter(|unit| unit.exists()).unwrap_or_else(|| "docs/quarterdeck-watch.service".into())
 }
 
-/// What a person needs beside the switch. Where nobody trades for real, neither is missed.
+/// What a person needs beside the switch. Where nobody trades for real, the market's hours are not missed.
 fn around(seat: &Seat, row: &KillRow, checks: &mut Vec<Check>) {
     let real = matches!(seat.environment, Environment::Paper | Environment::Production);
     let missed = if real { Verdict::Warning } else { Verdict::Fine };
@@ -134,7 +138,7 @@ fn around(seat: &Seat, row: &KillRow, checks: &mut Vec<Check>) {
         _ => checks.push(check("market", Verdict::Fine, text::market(row), "")),
     }
     match seat.desk() {
-        None => checks.push(check("desk", missed, "the broker's desk has no number here", "[desk] phone")),
+        None => checks.push(check("desk", Verdict::Warning, "the broker's desk has no number here", "[desk] phone")),
         Some(number) => checks.push(check("desk", Verdict::Fine, number, "")),
     }
     if real && !somebody_can_stop(row) {

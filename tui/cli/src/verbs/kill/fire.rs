@@ -4,7 +4,7 @@
 use super::guard;
 use crate::args::{Common, Firing};
 use crate::output::{self, Outcome, Trouble};
-use crate::switch::{Seat, data, sit_quietly, text};
+use crate::switch::{Seat, data, sight, sit_quietly, text};
 use quarterdeck_control::kill::Fired;
 use quarterdeck_domain::kill::{EngineRow, EngineStanding, KillRow, Level, PathState};
 use serde_json::json;
@@ -18,6 +18,8 @@ pub(crate) fn run(level: Level, firing: &Firing, common: &Common) -> Outcome {
     let mut fired = seat.switch.fire(level, firing.reason.clone(), pressed);
     seat.warn();
     if let Some((why, next)) = &fired.refused {
+        let who = format!("'quarterdeck kill who --env {}'", seat.environment.name());
+        let next = next.replace("'quarterdeck kill who'", &who);
         return Err(Trouble {
             status: 3,
             text: format!("refused: {why}\n  while: deciding on '{}'\n  next:  {next}", level.verb()),
@@ -36,16 +38,18 @@ pub(crate) fn run(level: Level, firing: &Firing, common: &Common) -> Outcome {
         fired.row = seat.switch.look();
         fired.unjournalled.clone_from(&fired.row.unjournalled);
     }
+    let seen = sight(&seat.switch, fired.row.clone());
     if common.json {
         output::data(&json!({
             "environment": seat.environment.name(), "level": level.number(), "again": fired.again,
             "undurable": fired.undurable.as_deref().map(text::tame),
             "unjournalled": fired.unjournalled.as_deref().map(text::tame),
             "confirmed_by_all": is_confirmed(&fired),
-            "kill_switch": data::kill_switch(&fired.row, quarterdeck_clock::utc()),
+            "kill_switch": data::kill_switch(&seen, quarterdeck_clock::utc()),
         }));
     } else {
         tell(level, &fired, &seat);
+        text::bypassed(&seen, seat.environment).iter().for_each(|line| output::text(line));
     }
     Ok(if is_confirmed(&fired) { 0 } else { 8 })
 }

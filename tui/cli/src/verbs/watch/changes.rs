@@ -9,7 +9,8 @@ pub(super) fn changes(before: Option<&KillRow>, row: &KillRow) -> Vec<String> {
     if before.is_none_or(|before| order(before) != order(row)) {
         lines.push(standing(row));
     }
-    let differs = |of: fn(&KillRow) -> Option<&String>| before.and_then(of) != of(row);
+    let plain = |text: Option<&String>| text.map(|text| uncounted(text));
+    let differs = |of: fn(&KillRow) -> Option<&String>| plain(before.and_then(of)) != plain(of(row));
     if let Some(doubt) = row.doubt.as_ref().filter(|_| differs(|row| row.doubt.as_ref())) {
         lines.push(format!("DOUBT: {}", tame(doubt)));
     }
@@ -21,7 +22,7 @@ pub(super) fn changes(before: Option<&KillRow>, row: &KillRow) -> Vec<String> {
     }
     for engine in &row.engines {
         let known = before.and_then(|before| before.engines.iter().find(|known| known.name == engine.name));
-        if known.is_none_or(|known| known.standing != engine.standing || known.why != engine.why) {
+        if known.is_none_or(|known| known.standing != engine.standing || reasons(known) != reasons(engine)) {
             lines.push(self::engine(engine));
         }
         if is_broken(&engine.link) && known.is_none_or(|known| !is_broken(&known.link)) {
@@ -36,6 +37,25 @@ pub(super) fn changes(before: Option<&KillRow>, row: &KillRow) -> Vec<String> {
     let told = before.map_or(0, |before| before.bypasses.len());
     lines.extend(text::bypasses(row).into_iter().skip(told.min(row.bypasses.len())));
     lines
+}
+
+/// Why an engine is where it is, without how often and how long.
+fn reasons(row: &EngineRow) -> Vec<String> {
+    row.why.iter().map(|why| uncounted(why)).collect()
+}
+
+/// A text without its numbers and what they count: `14 tries` and `1 min 3 s` are no news after `13 tries` and `59 s`.
+fn uncounted(text: &str) -> String {
+    let mut words = Vec::new();
+    let mut counted = false;
+    for word in text.split_whitespace() {
+        let number = word.contains(|letter: char| letter.is_ascii_digit());
+        if !number && !counted {
+            words.push(word);
+        }
+        counted = number;
+    }
+    words.join(" ")
 }
 
 /// What makes it another order.
@@ -63,4 +83,15 @@ fn engine(row: &EngineRow) -> String {
 
 fn is_broken(path: &PathState) -> bool {
     matches!(path, PathState::Broken { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uncounted;
+
+    #[test]
+    fn a_number_that_grows_is_no_news() {
+        assert_eq!(uncounted("no beat for 59 s, 1 try"), uncounted("no beat for 1 min 3 s, 14 tries"));
+        assert_ne!(uncounted("no beat for 59 s"), uncounted("its process is gone"));
+    }
 }
