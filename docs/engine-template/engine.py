@@ -4,28 +4,29 @@ BASE, NAME, ENVIRONMENT = pathlib.Path(sys.argv[1]).absolute(), *sys.argv[2:4]
 SOCKET, STATUS, NEW, CLOSINGS = (pathlib.Path(NAME + end) for end in (".sock", ".json", ".json.new", ".closings"))
 LEVELS = {"trade": 0, "hold": 3, "stop": 3, "halt": 4}  # from the least strict to the strictest
 BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-strict, boot_ns = list(LEVELS).index, lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+LATCH, strict, boot_ns = BASE / "latch/latch", list(LEVELS).index, lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 utc, drift = lambda: datetime.datetime.now(datetime.timezone.utc).isoformat(), lambda: time.time() - boot_ns() / 1e9
 nothing = {"order": "hold", "episode": None, "generation": -1, "highest": -1, "deadline": None}
 me = types.SimpleNamespace(obeys=nothing, drift=drift(), told=(None, None), steps={}, peers=set())
 says = {"v": 1, "engine": NAME, "environment": ENVIRONMENT, "account": "****0000", "pid": os.getpid(), "link": "up",
         "boot_id": BOOT_ID, "resting_orders": 0, "positions": 0, "last_order": None}
 
-def take(new, from_file):  # rules 2 to 4
+def take(new, from_file):  # rules 2 to 5, but for the earlier deadline
     order, generation, old = new["order"], new["generation"], me.obeys
     said = (new["v"], new["environment"], new["level"], new["drill"], bool(new["deadline"]))
     assert said == (1, ENVIRONMENT, LEVELS[order], False, order == "stop"), "it is no record for this engine"
-    same, later = new["episode"] == old["episode"], generation > old["highest"]
+    same, later = new["episode"] == old["episode"], 0 < generation - old["highest"] <= 10**6  # more is no number
     stricter = strict(order) > strict(old["order"]) and (from_file or not same or generation >= old["generation"])
     kept = same and old["order"] == "halt" and LEVELS[order] == 3
     if stricter or later and from_file and not kept:
-        me.obeys, me.drift = {**new, "highest": max(generation, old["highest"])}, drift()
+        me.obeys, me.drift = {**new, "highest": generation if later else old["highest"]}, drift()
     elif later and (kept if from_file else same and "trade" != order == old["order"]):
         me.obeys.update(generation=generation, highest=generation)
 
 def turn(answer=False, wrong=""):  # one thread: no order is on its way here, so RECEIVED and BLOCKED are one moment
     try:
-        take(json.loads((BASE / "latch/latch").read_bytes().rstrip(b"\0 \n")), from_file=True)
+        assert not (LATCH.lstat().st_mode | LATCH.parent.lstat().st_mode) & 0o002, "others may write it, or a link"
+        take(json.loads(LATCH.read_bytes().rstrip(b"\0 \n")), from_file=True)
     except (OSError, ValueError, LookupError, TypeError, AssertionError) as why:
         wrong = f"the latch can't be read: {why}"
     due = me.obeys["deadline"] if me.obeys["order"] == "stop" else None
@@ -43,8 +44,7 @@ def turn(answer=False, wrong=""):  # one thread: no order is on its way here, so
             with CLOSINGS.open("ab", 0) as ledger:
                 ledger.write(line.encode()), os.fsync(ledger)
             says.update(positions=0, last_order=utc())  # sent as f"qd-{episode}-ES", which a restart knows now
-        for step in ["cancelled_ns", "flat_ns"][:2 - says["positions"]]:  # a real engine asks its venue first
-            me.steps.setdefault(step, boot_ns())
+        for step in ["cancelled_ns", "flat_ns"][:2 - says["positions"]]: me.steps.setdefault(step, boot_ns())
     step, told = ["none", *(step[:-3] for step in me.steps)][-1], me.told
     me.told = (level, episode, me.obeys["highest"], step, wrong, boot_ns() // 10**9)
     if answer or me.told != told:
