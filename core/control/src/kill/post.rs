@@ -11,7 +11,9 @@ use crate::surroundings::Surroundings;
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::person::Who;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 /// Where somebody stands who reaches the switch this way.
 pub struct Post {
@@ -46,7 +48,7 @@ pub fn post(surroundings: &Surroundings, wanted: Wanted<'_>, program: &str) -> R
         environment,
         config: config.as_ref(),
         who: who.clone(),
-        journal: Arc::new(Patient::new(journal(surroundings, environment, &session))),
+        journal: Arc::new(Patient::new(journal_in_time(surroundings, environment, &session, patience(program)))),
         program: program.to_owned(),
         look_only: Arc::new(RwLock::new(look_only(surroundings))),
     });
@@ -56,6 +58,35 @@ pub fn post(surroundings: &Surroundings, wanted: Wanted<'_>, program: &str) -> R
     Ok(Post { switch, who, environment, config, broken })
 }
 
+/// So long the journal may be read before it is gone on without: a stop doesn't wait for it, what makes the firm riskier
+/// does, and is refused without it.
+fn patience(program: &str) -> Duration {
+    if matches!(program, "kill stop" | "kill halt") { Duration::from_millis(300) } else { Duration::from_secs(5) }
+}
+
+/// On a thread of its own: a disk that hangs, or a journal that somebody flooded, must not keep a stop from going out.
+fn journal_in_time(
+    surroundings: &Surroundings,
+    environment: Environment,
+    session: &str,
+    patience: Duration,
+) -> Arc<dyn Journal> {
+    let (tell, told) = channel();
+    let (own, session) = (surroundings.clone(), session.to_owned());
+    let opening = std::thread::Builder::new().name("journal".into()).spawn(move || {
+        let _ = tell.send(journal(&own, environment, &session));
+    });
+    let late = || {
+        let path = state_folder(surroundings, Some(environment)).join("journal");
+        let text = match &opening {
+            Ok(_) => format!("it is still being read after {} ms", patience.as_millis()),
+            Err(error) => error.to_string(),
+        };
+        Arc::new(ClosedJournal::new(JournalError::Io { doing: "opening", path, text })) as Arc<dyn Journal>
+    };
+    told.recv_timeout(patience).unwrap_or_else(|_| late())
+}
+
 /// The journal; where there can be none, one that says why.
 fn journal(surroundings: &Surroundings, environment: Environment, session: &str) -> Arc<dyn Journal> {
     let folder = state_folder(surroundings, Some(environment));
@@ -63,6 +94,9 @@ fn journal(surroundings: &Surroundings, environment: Environment, session: &str)
     let opened = need_home(surroundings)
         .map_err(|error| io(error.to_string()))
         .and_then(|()| {
+            if folder.is_dir() {
+                return Ok(());
+            }
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             made.map_err(|error| io(error.to_string()))
         })
