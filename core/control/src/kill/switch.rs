@@ -147,7 +147,10 @@ impl Switch {
         for effect in effects {
             match effect {
                 Effect::Journal(kind, record) => {
-                    let event = self.author.added(kind, &record, note.clone());
+                    let event = match kind {
+                        EventKind::KillSwitchAdopted => self.author.found(kind, &record, None),
+                        _ => self.author.added(kind, &record, note.clone()),
+                    };
                     let written = self.journal.append(vec![event]);
                     written.map_err(|error| Failure::Unwritten { why: error.to_string() })?;
                 }

@@ -73,7 +73,7 @@ fn repair(known: &Known<'_>, by: &Initiator, anchor: &Moment, now: &Moment) -> V
 }
 
 /// The latch, where the journal would take it in: fired while it could not be written, or by another journal's people.
-fn unknown_to_journal<'a>(known: &Known<'a>) -> Option<&'a Record> {
+pub(super) fn unknown_to_journal<'a>(known: &Known<'a>) -> Option<&'a Record> {
     let LatchView::Read(latch) = known.latch else { return None };
     if leaps(known, latch) || known.journal.is_some_and(|journal| outranks(journal, latch)) {
         return None;

@@ -1,7 +1,7 @@
 //! What a person asks of the switch: fire, hold, release, set up. Refuses what makes the firm riskier unless the journal
 //! can be written and the asker may; refuses nobody a stop.
 
-use super::advance::{leaps, next_generation};
+use super::advance::{leaps, next_generation, unknown_to_journal};
 use super::machine::{Ask, Asking, Effect, Known, LatchView, Refusal, Standing, SwitchState, missing, standing};
 use super::moment::{Deadline, Due, Moment};
 use super::record::{Order, Record, Trust};
@@ -15,8 +15,10 @@ pub fn command(known: &Known<'_>, asking: &Asking, now: &Moment) -> Result<Vec<E
     let standing = standing(known, now);
     match &asking.ask {
         Ask::Fire(level) => Ok(fire(known, &standing, *level, asking, now)),
-        Ask::Hold => hold(known, &standing, asking, now),
-        Ask::Release { note, without } => release(known, &standing, asking, note.as_deref(), without, now),
+        Ask::Hold => hold(known, &standing, asking, now).map(|effects| stop_first(known, effects)),
+        Ask::Release { note, without } => {
+            release(known, &standing, asking, note.as_deref(), without, now).map(|effects| stop_first(known, effects))
+        }
         Ask::SetUp => set_up(known, asking, now),
     }
 }
@@ -60,6 +62,12 @@ fn fire(known: &Known<'_>, standing: &Standing, level: Level, asking: &Asking, n
     };
     let kind = if running.is_some() { EventKind::KillSwitchEscalated } else { EventKind::KillSwitchActivated };
     urgent(kind, record)
+}
+
+/// What the journal never heard of is taken into it before it is lifted: no release stands there without its stop.
+fn stop_first(known: &Known<'_>, effects: Vec<Effect>) -> Vec<Effect> {
+    let unheard = unknown_to_journal(known).map(|latch| Effect::Journal(EventKind::KillSwitchAdopted, latch.clone()));
+    unheard.into_iter().chain(effects).collect()
 }
 
 /// The reason, and with it an order that the journal never heard of: this one takes its place in the latch, and whoever

@@ -271,6 +271,13 @@ fn a_halt_goes_on_with_the_episode_and_its_engines() {
 }
 
 #[test]
+fn a_hold_over_a_stop_that_the_journal_never_heard_of_records_the_stop_first() {
+    let effects = Case::of(LatchView::Read(Box::new(ordered(Stop))), None).ask(Ask::Hold, 1_000).expect("held");
+    let told = [(name(KillSwitchAdopted), Stop, 41), (name(KillSwitchHeld), Hold, 42)];
+    assert_eq!(done(&effects)[..2], told);
+}
+
+#[test]
 fn a_halt_carries_the_stop_that_the_journal_never_heard_of() {
     let stop = Record { reason: Some("beta-us auth failing".into()), ..ordered(Stop) };
     let case = Case { writable: false, ..Case::of(LatchView::Read(Box::new(stop)), None) };
