@@ -3,6 +3,7 @@
 //! let go of what it was given while this process lives.
 
 use super::{Journal, JournalError, Sealed};
+use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::chain::Head;
 use quarterdeck_domain::event::Event;
 use quarterdeck_domain::state::State;
@@ -67,10 +68,11 @@ impl Patient {
         }
     }
 
-    /// Why what waits is not written yet; `None` when nothing but news waits.
+    /// Why an order that waits is not written yet; `None` when nothing waits but what was seen.
     pub fn unwritten(&self) -> Option<String> {
         let waiting = self.shared.lock();
-        let waits = waiting.events.iter().any(|told| !told.news);
+        let is_seen = |told: &Told| told.news || told.event.event_type == EventKind::KillSwitchBypass;
+        let waits = waiting.events.iter().any(|told| !is_seen(told));
         waits.then(|| waiting.why.as_ref().map_or_else(|| "the journal is slow".into(), ToString::to_string))
     }
 

@@ -61,7 +61,7 @@ pub fn post(surroundings: &Surroundings, wanted: Wanted<'_>, program: &str) -> R
 /// So long the journal may be read before it is gone on without: a stop doesn't wait for it, what makes the firm riskier
 /// does, and is refused without it.
 fn patience(program: &str) -> Duration {
-    if matches!(program, "kill stop" | "kill halt") { Duration::from_millis(300) } else { Duration::from_secs(5) }
+    if matches!(program, "kill stop" | "kill halt") { Duration::from_secs(1) } else { Duration::from_secs(5) }
 }
 
 /// On a thread of its own: a disk that hangs, or a journal that somebody flooded, must not keep a stop from going out.

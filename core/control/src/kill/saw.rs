@@ -78,7 +78,7 @@ impl Switch {
 
     fn write_down(&self, saw: &mut Saw, record: &Record) {
         // What the journal can't take now waits here: what is kept as written has to be written.
-        if !self.keeper.records() || saw.waiting.is_empty() || self.journal.unwritten().is_some() {
+        if !self.keeper.records() || saw.waiting.is_empty() || !self.journal.is_idle() {
             return;
         }
         let file = self.state_folder.join(KEPT);
