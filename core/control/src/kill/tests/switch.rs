@@ -93,6 +93,7 @@ fn a_halt_is_flat_only_by_proof_and_needs_a_note_to_be_released() {
     let held = switch.hold(None).expect_err("a halt can't be held");
     assert!(matches!(held, Failure::Declined { .. }) && held.status() == 3, "{held:?}");
     assert!(switch.release("over", None, &[]).is_err(), "without its note");
+    until(&switch, "the proof is written down", |_| house.count("KILL_SWITCH_FLAT") == 1);
     switch.release("over", Some("a key was wrong; it is replaced"), &[]).expect("with its note");
     until(&switch, "both trade again", |row| all(row, &["alpha", "beta"], EngineStanding::Trading));
     assert_eq!((house.count("KILL_SWITCH_FLAT"), house.count("KILL_SWITCH_REASON")), (1, 1), "{:?}", house.kinds());
