@@ -54,13 +54,15 @@ pub(super) fn row(seen: &Seen, links: &Links, policy: &Policy, unwritten: Option
     }
 }
 
-/// What was said after the order counts before what was said with it.
+/// What was said after this order, else with it, as the journal has it once it knows the order; else what was said of the
+/// episode before.
 fn reason(seen: &Seen, record: Option<&Record>) -> Option<String> {
     let record = record.filter(|record| record.order != Order::Trade)?;
-    let same = |known: &Record| known.episode == record.episode;
-    let said = seen.explained.as_ref().filter(|(episode, _)| *episode == record.episode).map(|(_, reason)| reason);
-    let journal = seen.journal.record.as_ref().filter(|known| same(known)).and(seen.journal.reason.as_ref());
-    said.or(journal).or(record.reason.as_ref()).cloned()
+    let said = seen.explained.as_ref().filter(|(generation, _)| *generation == record.generation);
+    let known = seen.journal.record.as_ref().filter(|known| known.episode == record.episode);
+    let of = |known: Option<&Record>| known.and(seen.journal.reason.as_ref());
+    let current = of(known.filter(|known| known.generation >= record.generation));
+    said.map(|(_, reason)| reason).or(current).or(record.reason.as_ref()).or(of(known)).cloned()
 }
 
 fn paths(seen: &Seen, record: Option<&Record>, engines: &[EngineRow]) -> Vec<PathRow> {

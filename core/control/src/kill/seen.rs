@@ -45,8 +45,8 @@ pub(super) struct Seen {
     pub(super) spareless: Option<(jiff::Timestamp, u64)>,
     /// What a person has to decide.
     pub(super) alarm: Option<String>,
-    /// The reason that was given after the order, with its episode.
-    pub(super) explained: Option<(String, String)>,
+    /// The reason that was given after an order, with the order's generation.
+    pub(super) explained: Option<(u64, String)>,
     pub(super) bypasses: Vec<Bypass>,
     pub(super) present: Vec<Present>,
     pub(super) rights: Rights,

@@ -72,7 +72,7 @@ impl Switch {
         let Some(reason) = clean(reason, LONGEST) else {
             return Err(Failure::Senseless { what: "the reason is empty".into(), next: "Give it in words.".into() });
         };
-        self.with_seen(|seen| seen.explained = Some((record.episode.clone(), reason.clone())));
+        self.with_seen(|seen| seen.explained = Some((record.generation, reason.clone())));
         let told = self.journal.tell(self.author.added(EventKind::KillSwitchReason, &record, Some(reason)), TOLD);
         self.refresh();
         match told {

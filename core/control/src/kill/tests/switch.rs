@@ -161,6 +161,19 @@ fn without_a_journal_a_stop_goes_out_and_a_release_does_not() {
 }
 
 #[test]
+fn each_order_shows_its_own_reason_though_the_journal_knows_only_the_one_before() {
+    let house = House::new();
+    let switch = house.switch("kill stop");
+    out(&switch.fire(Level::Stop, Some("beta-us auth failing".into()), moment()));
+    let journal = house.state().join("journal");
+    fs::rename(&journal, house.state().join("aside")).expect("moved");
+    fs::write(&journal, "no folder").expect("written");
+    let fired = switch.fire(Level::Halt, Some("it trades on".into()), moment());
+    assert!(fired.unjournalled.is_some(), "{fired:?}");
+    assert_eq!(fired.row.reason.as_deref(), Some("it trades on"));
+}
+
+#[test]
 fn a_record_that_could_not_be_written_is_there_after_space_returns_with_its_own_time() {
     let house = House::new();
     let _engine = house.engine("alpha");
