@@ -16,6 +16,7 @@ mod encode;
 mod features;
 mod fuse;
 mod grid;
+mod job;
 mod key;
 mod parse;
 mod reader;

@@ -6,11 +6,12 @@
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Signal, getpid, getppid, getsid, kill_current_process_group, kill_process};
+use rustix::process::{Signal, getpid, getppid, kill_current_process_group, kill_process};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::fuse;
+use crate::job;
 use crate::key::{Ending, Input};
 use crate::parse::Parser;
 use crate::screen::Output;
@@ -158,9 +159,11 @@ impl<F: FnMut(Input)> Reader<F> {
 
     /// Whether a shell of our own session started us; if none did, nobody would ever wake us.
     fn can_be_continued(&self) -> bool {
-        let ours = getsid(None).ok();
-        let parents = getppid().and_then(|parent| getsid(Some(parent)).ok());
-        ours.is_some() && ours == parents
+        let parents = getppid().and_then(|parent| job::of(&parent.to_string()));
+        match (job::of("self"), parents) {
+            (Some(ours), Some(parents)) => ours.session != 0 && ours.session == parents.session,
+            _ => false,
+        }
     }
 
     fn come_back(&mut self) {

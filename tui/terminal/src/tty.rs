@@ -14,6 +14,8 @@ use rustix::termios::{
     OptionalActions, QueueSelector, Termios, isatty, tcflush, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, ttyname,
 };
 
+use crate::job;
+
 /// How long leaving waits for a terminal that doesn't read.
 const PATIENCE: Duration = Duration::from_millis(40);
 
@@ -141,7 +143,8 @@ impl Tty {
 
     /// A process in the background would be stopped for touching the terminal, which is the shell's by then.
     fn in_foreground(&self) -> bool {
-        tcgetpgrp(&self.fd).map_or(true, |group| group == rustix::process::getpgrp())
+        let Ok(foreground) = tcgetpgrp(&self.fd) else { return true };
+        job::of("self").is_none_or(|ours| ours.group == foreground.as_raw_nonzero().get())
     }
 
     /// One write; what the terminal doesn't take is not waited for.
