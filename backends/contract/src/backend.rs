@@ -70,6 +70,12 @@ pub trait SecretsBackend: Send + Sync {
         Err(BackendError::unsupported("delete", "Remove it where it is kept; this layer is read-only."))
     }
 
+    /// Brings back what `delete` took away, while the backend still keeps it; gives the version that is current again.
+    fn restore(&self, name: &SecretName, call: Call) -> Result<VersionId> {
+        let _ = (name, call);
+        Err(BackendError::unsupported("restore", "What is deleted here is gone; set it anew."))
+    }
+
     /// Removes one version and leaves the others.
     fn remove_version(&self, name: &SecretName, version: &VersionId, call: Call) -> Result<()> {
         let _ = (name, version, call);

@@ -90,6 +90,10 @@ impl<C: Carrier> SecretsBackend for C {
         done(ask(self, operation, None, call)?, "remove version")
     }
 
+    fn restore(&self, name: &SecretName, call: Call) -> Result<VersionId> {
+        version(ask(self, Operation::Restore { name: name.clone() }, None, call)?, "restore")
+    }
+
     fn extra(&self, extra: &Extra, secret: Option<SecretBytes>, call: Call) -> Result<ExtraReply> {
         match ask(self, Operation::Extra(extra.clone()), secret, call)? {
             (Answer::Extra { results }, secret) => Ok(ExtraReply { results, secret }),

@@ -15,6 +15,10 @@ pub enum ErrorKind {
     Denied {
         /// The capability that is missing, in the backend's own words (`read on secret/data/x`).
         missing: String,
+        /// What somebody who may would have to add for us, in the backend's own language: a policy's line. Empty where
+        /// no line helps.
+        #[serde(default)]
+        grant: String,
     },
     /// The credential we log in with is no longer valid.
     Expired,
@@ -113,6 +117,19 @@ impl BackendError {
     /// Says what to do next.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
+        self
+    }
+
+    /// The backend knows us and says no: what is missing, and no line that would grant it.
+    pub fn denied(missing: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Denied { missing: missing.into(), grant: String::new() }, what)
+    }
+
+    /// Says what would grant what is missing; nothing on another kind of error.
+    pub fn granted_by(mut self, line: impl Into<String>) -> Self {
+        if let ErrorKind::Denied { grant, .. } = &mut self.kind {
+            *grant = line.into();
+        }
         self
     }
 

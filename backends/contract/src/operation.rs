@@ -25,6 +25,7 @@ pub enum Operation {
     Retire { name: SecretName, version: VersionId, current: VersionId },
     Delete { name: SecretName, expected: Expected },
     RemoveVersion { name: SecretName, version: VersionId },
+    Restore { name: SecretName },
     Extra(Extra),
 }
 
@@ -111,6 +112,7 @@ pub fn dispatch(backend: &dyn SecretsBackend, request: Request) -> Reply {
         Operation::RemoveVersion { name, version } => {
             backend.remove_version(&name, &version, call).map(|()| Answer::Done)
         }
+        Operation::Restore { name } => backend.restore(&name, call).map(Answer::Version),
         Operation::Extra(extra) => backend.extra(&extra, secret.take(), call).map(|reply| {
             shown = reply.secret;
             Answer::Extra { results: reply.results }

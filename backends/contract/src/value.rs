@@ -116,6 +116,8 @@ pub enum Capability {
     Staging,
     /// `remove_version`.
     RemoveVersion,
+    /// `restore`: what `delete` takes away can be brought back for a time.
+    Restore,
 }
 
 /// What a backend is: asked once, before anything else.
@@ -173,6 +175,23 @@ pub struct Entry {
     pub created_at: Option<i64>,
     /// It was made no later than this, Unix seconds: a lower bound of its age (a Fernet token's time).
     pub not_after: Option<i64>,
+    /// The configuration key that it is, where the backend itself knows: a key inside the secret that a layer is made of
+    /// (`algo-trade/broker#password` is `password`).
+    #[serde(default)]
+    pub key: Option<String>,
+    /// When the backend's own schedule rotates it next, Unix seconds, where it has one.
+    #[serde(default)]
+    pub rotates_at: Option<i64>,
+    /// When it will be gone for good, Unix seconds: it was deleted and can still be restored.
+    #[serde(default)]
+    pub deletes_at: Option<i64>,
+}
+
+impl Entry {
+    /// An entry of which the listing tells the name alone.
+    pub fn named(name: SecretName) -> Self {
+        Self { name, version: None, created_at: None, not_after: None, key: None, rotates_at: None, deletes_at: None }
+    }
 }
 
 /// One page of a listing.
@@ -212,6 +231,24 @@ pub struct VersionInfo {
     pub deleted: bool,
     /// Gone for good.
     pub destroyed: bool,
+    /// The backend's own labels on this version (`AWSCURRENT`).
+    #[serde(default)]
+    pub labels: Vec<String>,
+}
+
+impl VersionInfo {
+    /// A version of which its identity alone is known.
+    pub fn of(id: VersionId) -> Self {
+        Self {
+            id,
+            stage: None,
+            created_at: None,
+            not_after: None,
+            deleted: false,
+            destroyed: false,
+            labels: Vec::new(),
+        }
+    }
 }
 
 /// All that is known of a secret without its value.
@@ -223,6 +260,16 @@ pub struct Inspection {
     pub versions: Vec<VersionInfo>,
     /// The backend's own labels (tags, custom metadata).
     pub metadata: BTreeMap<String, String>,
+    /// More for a person: label and text, in order (`rotated by AWS`, `every 30 d, next 2026-12-01`).
+    #[serde(default)]
+    pub facts: Vec<(String, String)>,
+}
+
+impl Inspection {
+    /// An inspection without versions, labels and facts.
+    pub fn of(name: SecretName) -> Self {
+        Self { name, versions: Vec::new(), metadata: BTreeMap::new(), facts: Vec::new() }
+    }
 }
 
 /// What only one backend has: an operation by name, its arguments as plain text.

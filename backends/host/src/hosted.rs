@@ -197,6 +197,7 @@ fn doing(operation: &Operation) -> &str {
         Operation::Retire { .. } => "retire",
         Operation::Delete { .. } => "delete",
         Operation::RemoveVersion { .. } => "remove version",
+        Operation::Restore { .. } => "restore",
         Operation::Extra(extra) => &extra.operation,
     }
 }

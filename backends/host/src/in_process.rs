@@ -42,6 +42,7 @@ impl InProcess {
             version: Some(self.library.version().to_owned()),
             abi: Some(self.library.abi()),
             sha256: Some(self.library.sha256()),
+            confinement: None,
         }
     }
 }

@@ -22,4 +22,4 @@ pub use hosted::{HostSpec, Hosted, OnChange, Renew};
 pub use in_process::InProcess;
 pub use manifest::{ManifestError, PluginManifest};
 pub use quarterdeck_abi::{Level, LoadError, LoadRules, Log};
-pub use status::{HostState, HostStatus};
+pub use status::{Confinement, HostState, HostStatus};

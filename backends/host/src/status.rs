@@ -1,5 +1,6 @@
 //! How a plugin's process is, in words for a tile. Refuses to repeat what the plugin printed without taming it first.
 
+use serde::{Deserialize, Serialize};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -49,6 +50,17 @@ pub struct HostStatus {
     pub abi: Option<(u16, u16)>,
     /// The SHA-256 of the library in hexadecimal, once it was loaded.
     pub sha256: Option<String>,
+    /// What its process may reach, once it was confined; `None` in process and before.
+    pub confinement: Option<Confinement>,
+}
+
+/// What a child may reach, as the child itself found after it was confined.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Confinement {
+    /// In a phrase: `2 folders, ports 443 8200, no exec`.
+    pub summary: String,
+    /// What the kernel here can't give, each in words; empty when it is confined whole.
+    pub lacks: Vec<String>,
 }
 
 /// How a child ended, for people. `tail` is its last words.

@@ -286,6 +286,7 @@ impl Shared {
             version: hello.map(|hello| hello.version.clone()),
             abi: hello.map(|hello| hello.abi),
             sha256: hello.map(|hello| hello.sha256.clone()),
+            confinement: None,
         }
     }
 

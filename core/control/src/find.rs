@@ -163,16 +163,9 @@ mod tests {
 
     fn held(kind: &str) -> Inspection {
         Inspection {
-            name: SecretName::parse("broker").expect("a name"),
-            versions: vec![VersionInfo {
-                id: VersionId("v1".into()),
-                stage: None,
-                created_at: None,
-                not_after: None,
-                deleted: false,
-                destroyed: false,
-            }],
+            versions: vec![VersionInfo::of(VersionId("v1".into()))],
             metadata: [("type".to_owned(), kind.to_owned())].into(),
+            ..Inspection::of(SecretName::parse("broker").expect("a name"))
         }
     }
 

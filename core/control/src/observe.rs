@@ -5,6 +5,7 @@ use crate::mount::Mount;
 use crate::overview::{LayerListing, elsewhere};
 use jiff::Timestamp;
 use quarterdeck_contract::{BackendError, Capability, Entry, ErrorKind, Health, PageRequest, Result};
+use quarterdeck_domain::boundary::Boundary;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::overview::{BackendRow, Condition};
 use quarterdeck_domain::sanitise;
@@ -68,8 +69,8 @@ impl Observation {
         self.health = Some(health);
     }
 
-    fn elsewhere(&self, here: Option<Environment>) -> String {
-        let counts = elsewhere([&self.listing], here);
+    fn elsewhere(&self, boundary: &Boundary, here: Option<Environment>) -> String {
+        let counts = elsewhere([&self.listing], boundary, here);
         counts.iter().map(|(owner, names)| format!(", {names} of {} not shown here", owner.title())).collect()
     }
 
@@ -113,7 +114,7 @@ impl Observation {
     }
 
     /// The tile, as it is seen from an environment: what belongs to another one is counted, and not listed.
-    pub fn row(&self, mount: &Mount, here: Option<Environment>) -> BackendRow {
+    pub fn row(&self, mount: &Mount, boundary: &Boundary, here: Option<Environment>) -> BackendRow {
         let host = mount.host_status();
         let health = self.health.as_ref().and_then(|health| health.as_ref().ok());
         let tame = |text: &str| sanitise::line(text, SHOWN).into_owned();
@@ -124,7 +125,7 @@ impl Observation {
             target: tame(&mount.backend().describe().target),
             isolation: mount.isolation(),
             condition: self.condition(),
-            summary: health.map(|health| tame(&health.summary) + &self.elsewhere(here)).unwrap_or_default(),
+            summary: health.map(|health| tame(&health.summary) + &self.elsewhere(boundary, here)).unwrap_or_default(),
             latency_us: self.history_us.last().copied().filter(|_| health.is_some()),
             history_us: self.history_us.clone(),
             answered_at: self.answered_at,
@@ -143,6 +144,9 @@ impl Observation {
             plugin_version: text(host.as_ref().and_then(|host| host.version.clone())),
             plugin_sha256: text(host.as_ref().and_then(|host| host.sha256.clone())),
             restarts: host.as_ref().map_or(0, |host| u32::try_from(host.restarts).unwrap_or(u32::MAX)),
+            confinement: String::new(),
+            unconfined: Vec::new(),
+            expires_at: health.and_then(|health| Timestamp::from_second(health.expires_at?).ok()),
             stderr_tail: host.map(|host| host.stderr_tail.iter().map(|line| tame(line)).collect()).unwrap_or_default(),
         }
     }

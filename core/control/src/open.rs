@@ -171,6 +171,7 @@ pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_
     let journal = Arc::new(Patient::new(journal));
     Ok(Control {
         classes: config.classes(),
+        boundary: config.boundary(),
         look_only: Arc::new(RwLock::new(look_only)),
         surroundings,
         config,

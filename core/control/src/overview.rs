@@ -4,6 +4,7 @@
 use crate::config::{Config, duration};
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_contract::{BackendError, Entry};
+use quarterdeck_domain::boundary::Boundary;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::layers::{Key, LayerKeys, resolve};
 use quarterdeck_domain::overview::SecretRow;
@@ -30,6 +31,7 @@ pub struct LayerListing {
 pub fn secret_rows(layers: &[LayerListing], state: &State, config: &Config, now: Timestamp) -> Vec<SecretRow> {
     let tied: BTreeMap<&str, &str> =
         config.file.secret.iter().filter_map(|secret| Some((secret.name.as_str(), secret.key.as_deref()?))).collect();
+    let boundary = config.boundary();
     let keyed: Vec<LayerKeys> = layers
         .iter()
         .map(|layer| LayerKeys {
@@ -38,7 +40,7 @@ pub fn secret_rows(layers: &[LayerListing], state: &State, config: &Config, now:
                 .entries
                 .iter()
                 .map(|entry| entry.name.as_str())
-                .filter(|name| belongs_here(name, config.environment))
+                .filter(|name| boundary.crossed(&layer.layer, name, config.environment).is_none())
                 .map(|name| Key { key: tied.get(name).copied().unwrap_or(name).to_owned(), name: name.to_owned() })
                 .collect(),
         })
@@ -67,21 +69,15 @@ fn order(row: &SecretRow) -> (SecretState, Timestamp) {
     (row.state, row.due_at.unwrap_or(Timestamp::MAX))
 }
 
-fn belongs_here(name: &str, here: Option<Environment>) -> bool {
-    match (Environment::owner_of(name), here) {
-        (Some(owner), Some(here)) => owner == here,
-        _ => true,
-    }
-}
-
 /// How many names the layers hold that belong to another environment, and are shown there alone.
 pub fn elsewhere<'a>(
     layers: impl IntoIterator<Item = &'a LayerListing>,
+    boundary: &Boundary,
     here: Option<Environment>,
 ) -> Vec<(Environment, usize)> {
     let mut counts: Vec<(Environment, usize)> = Vec::new();
-    let names = layers.into_iter().flat_map(|layer| &layer.entries).map(|entry| entry.name.as_str());
-    for owner in names.filter(|name| !belongs_here(name, here)).filter_map(Environment::owner_of) {
+    let names = layers.into_iter().flat_map(|layer| layer.entries.iter().map(|entry| (&layer.layer, &entry.name)));
+    for owner in names.filter_map(|(layer, name)| boundary.crossed(layer, name.as_str(), here)) {
         match counts.iter_mut().find(|(known, _)| *known == owner) {
             Some((_, count)) => *count += 1,
             None => counts.push((owner, 1)),
@@ -125,6 +121,9 @@ fn row(layer: &LayerListing, entry: &Entry, state: &State, config: &Config, now:
         written_by: written.map(|written| written.by.clone()),
         last_read: known.and_then(|history| history.last_read),
         reads: known.map_or(0, |history| history.reads),
+        rotates_at: entry.rotates_at.and_then(|at| Timestamp::from_second(at).ok()),
+        deletes_at: entry.deletes_at.and_then(|at| Timestamp::from_second(at).ok()),
+        changed_at: None,
     }
 }
 
@@ -166,10 +165,8 @@ mod tests {
 
     fn layer(name: &str, keys: &[(&str, Option<i64>)]) -> LayerListing {
         let entry = |(name, not_after): &(&str, Option<i64>)| Entry {
-            name: SecretName::parse(name).expect("a name"),
-            version: None,
-            created_at: None,
             not_after: *not_after,
+            ..Entry::named(SecretName::parse(name).expect("a name"))
         };
         LayerListing {
             layer: name.into(),
@@ -219,7 +216,7 @@ mod tests {
         let rows = secret_rows(&layers, &State::default(), &config(Environment::Paper), at("2026-01-15T00:00:00Z"));
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         assert_eq!(names, ["paper/trader/key", "plain"]);
-        assert_eq!(elsewhere(&layers, Some(Environment::Paper)), [(Environment::Production, 1)]);
-        assert_eq!(elsewhere(&layers, None), []);
+        assert_eq!(elsewhere(&layers, &Boundary::default(), Some(Environment::Paper)), [(Environment::Production, 1)]);
+        assert_eq!(elsewhere(&layers, &Boundary::default(), None), []);
     }
 }

@@ -11,9 +11,10 @@ use crate::mount::Mount;
 use crate::surroundings::Surroundings;
 use jiff::Timestamp;
 use quarterdeck_contract::{
-    ErrorKind, Expected, Extra, ExtraReply, Health, Reading, SecretBytes, SecretName, Value, VersionId,
+    ErrorKind, Expected, Extra, ExtraReply, Health, Inspection, Reading, SecretBytes, SecretName, Value, VersionId,
 };
 use quarterdeck_domain::access::Class;
+use quarterdeck_domain::boundary::Boundary;
 use quarterdeck_domain::decide::{Decision, Situation, decide};
 use quarterdeck_domain::event::{Actor, Detail, Event, EventId, Status};
 use quarterdeck_domain::person::Who;
@@ -47,8 +48,10 @@ pub enum Done {
     Nothing,
     /// A value was read. The caller wipes it.
     Read(Reading),
-    /// A value was stored as this version.
+    /// A value was stored, or brought back, as this version.
     Stored(VersionId),
+    /// A secret was looked at.
+    Inspected(Inspection),
     /// A store was opened and checked.
     Checked(Health, ExtraReply),
     /// A key was made. The caller wipes it.
@@ -75,6 +78,7 @@ pub struct Control {
     pub(crate) switch: OnceLock<Option<Arc<Switch>>>,
     pub(crate) key: InstallationKey,
     pub(crate) classes: BTreeMap<String, Class>,
+    pub(crate) boundary: Boundary,
     pub(crate) look_only: Arc<RwLock<Option<String>>>,
 }
 
@@ -145,6 +149,11 @@ impl Control {
         self.journal.state()
     }
 
+    /// Which names belong to one environment alone.
+    pub fn boundary(&self) -> &Boundary {
+        &self.boundary
+    }
+
     /// Why nothing may be changed from here, if so.
     pub fn look_only(&self) -> Option<String> {
         self.look_only.read().ok().and_then(|guard| guard.clone())
@@ -187,6 +196,7 @@ impl Control {
             environment: self.config.environment,
             look_only: look_only.as_deref(),
             classes: &self.classes,
+            boundary: &self.boundary,
         };
         let asked = request.words();
         let (failure, reasons) = match decide(&situation, request) {
@@ -260,6 +270,8 @@ impl Control {
             Request::Read { target, purpose: Purpose::Reveal } => secret(target, "reveal"),
             Request::Write { target } => secret(target, "set"),
             Request::Delete { target } => secret(target, "delete"),
+            Request::Restore { target } => secret(target, "restore"),
+            Request::Inspect { target } => secret(target, "inspect"),
             Request::Rekey { layer } | Request::Validate { layer } => check(layer),
             Request::QueryAudit { filter } => check(&quarterdeck_domain::sanitise::line(filter, 400)),
             Request::OpenSession { host, program, pid } => Detail::Session {
@@ -300,6 +312,12 @@ impl Control {
             Request::Delete { target } => self
                 .on(&target, |mount, name| mount.backend().delete(name, &expected, mount.call()))
                 .map(|()| Done::Nothing),
+            Request::Restore { target } => {
+                self.on(&target, |mount, name| mount.backend().restore(name, mount.call())).map(Done::Stored)
+            }
+            Request::Inspect { target } => {
+                self.on(&target, |mount, name| mount.backend().inspect(name, mount.call())).map(Done::Inspected)
+            }
             Request::Rekey { layer } => {
                 let key = value.ok_or_else(|| senseless("a rekey needs the new key"))?.bytes;
                 self.rekey(&layer, key).map(Done::Rekeyed)

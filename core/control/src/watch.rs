@@ -304,7 +304,9 @@ impl Eye {
     fn tell_backends(&self) {
         let _turn = self.turn();
         let here = self.control.config.environment;
-        let rows = self.lock().iter().zip(&self.control.mounts).map(|(seen, mount)| seen.row(mount, here)).collect();
+        let boundary = &self.control.boundary;
+        let row = |(seen, mount): (&Observation, &Mount)| seen.row(mount, boundary, here);
+        let rows = self.lock().iter().zip(&self.control.mounts).map(row).collect();
         (self.tell)(Notice::Backends(rows));
     }
 

@@ -28,7 +28,9 @@ impl YamlFile {
         let failed = |error: std::io::Error| {
             let kind = match error.kind() {
                 std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-                std::io::ErrorKind::PermissionDenied => ErrorKind::Denied { missing: "read".into() },
+                std::io::ErrorKind::PermissionDenied => {
+                    ErrorKind::Denied { missing: "read".into(), grant: String::new() }
+                }
                 _ => ErrorKind::Unreachable,
             };
             BackendError::new(kind, error.to_string()).doing(doing()).hint("Check [backend.yaml] path.")
@@ -125,12 +127,8 @@ impl SecretsBackend for YamlFile {
         let after = page.after.clone().unwrap_or_default();
         let limit = if page.limit == 0 { usize::MAX } else { page.limit as usize };
         let mut wanted = leaves.keys().filter(|name| name.starts_with(&page.prefix) && **name > after);
-        let entries: Vec<Entry> = wanted
-            .by_ref()
-            .filter_map(|name| SecretName::parse(name))
-            .take(limit)
-            .map(|name| Entry { name, version: None, created_at: None, not_after: None })
-            .collect();
+        let entries: Vec<Entry> =
+            wanted.by_ref().filter_map(|name| SecretName::parse(name)).take(limit).map(Entry::named).collect();
         let next = wanted.next().and(entries.last().map(|entry| entry.name.as_str().to_owned()));
         Ok(Page { entries, next })
     }
@@ -139,7 +137,7 @@ impl SecretsBackend for YamlFile {
         if !self.leaves()?.contains_key(name.as_str()) {
             return Err(BackendError::not_found(name));
         }
-        Ok(Inspection { name: name.clone(), versions: Vec::new(), metadata: BTreeMap::new() })
+        Ok(Inspection::of(name.clone()))
     }
 
     fn keys(&self, name: &SecretName, _: Call) -> Result<Vec<String>> {

@@ -91,6 +91,9 @@ catalogue! {
     SecretReveal "SECRET_REVEAL" "REVEAL" Critical Minor Major "secret" "A value was shown on a screen for ten seconds.";
     SecretWrite "SECRET_WRITE" "WRITE" Critical Minor Major "secret" "A value was stored.";
     SecretDelete "SECRET_DELETE" "DELETE" Critical Minor Major "secret" "A secret was removed.";
+    SecretRestore "SECRET_RESTORE" "RESTORE" Critical Minor Major "secret" "A secret that was deleted was brought back.";
+    SecretInspected "SECRET_INSPECTED" "INSPECT" Routine Info Minor "secret" "Versions and dates of a secret were looked at; no value.";
+    SecretVersion "SECRET_VERSION_CHANGED" "OBSERVE" Critical Minor Major "secret" "A backend has another version of a secret than before.";
     SecretRekey "SECRET_REKEY" "REKEY" Critical Minor Major "secret" "The Fernet file was sealed with a new key.";
     SecretValidate "SECRET_VALIDATE" "VALIDATE" Sensitive Info Minor "secret" "A store was opened and checked.";
     KeyGenerated "KEY_GENERATED" "GENERATE" Sensitive Info Minor "secret" "A new key was made; it is not kept here.";
@@ -98,6 +101,7 @@ catalogue! {
     ConfigRead "CONFIG_READ" "READ" Sensitive Info Minor "config" "The resolved configuration was shown, masked.";
     BackendUp "BACKEND_UP" "OBSERVE" Routine Info Info "backend" "A backend answers.";
     BackendDown "BACKEND_DOWN" "OBSERVE" Routine Major Major "backend" "A backend does not answer or refuses.";
+    PluginRefused "PLUGIN_REFUSED" "REFUSE" Critical Major Major "backend" "A plugin was not loaded, or not trusted with a secret.";
     AuditQueried "COMPLIANCE_AUDIT" "QUERY" Critical Minor Major "audit" "All audit lines were searched with a filter.";
     JournalVerified "AUDIT_VERIFIED" "VERIFY" Sensitive Info Critical "journal" "The chain was checked.";
     KillSwitchSetUp "KILL_SWITCH_SET_UP" "SET_UP" Critical Minor Major "trading" "The latch was made: generation 0, trade.";

@@ -2,6 +2,7 @@
 //! rule is never a permit.
 
 use crate::access::{self, Change, Class};
+use crate::boundary::Boundary;
 use crate::environment::Environment;
 use crate::person::{Role, Who};
 use crate::request::Request;
@@ -18,6 +19,8 @@ pub struct Situation<'a> {
     pub look_only: Option<&'a str>,
     /// Classes that configuration gives to secrets by name, before [`Class::of`] is asked.
     pub classes: &'a BTreeMap<String, Class>,
+    /// Which names belong to one environment alone.
+    pub boundary: &'a Boundary,
 }
 
 /// What is decided.
@@ -51,11 +54,14 @@ pub fn decide(situation: &Situation<'_>, request: &Request) -> Decision {
     }
     match request {
         Request::Read { target, .. } => read(situation, &target.name),
-        Request::Write { .. } | Request::Delete { .. } | Request::Rekey { .. } => change(situation),
+        Request::Write { .. } | Request::Delete { .. } | Request::Restore { .. } | Request::Rekey { .. } => {
+            change(situation)
+        }
         Request::OpenSession { .. } => open(situation),
         Request::QueryAudit { .. } => query(situation),
         Request::Fire(_) | Request::Hold | Request::Release => stop(situation),
         Request::CloseSession
+        | Request::Inspect { .. }
         | Request::Validate { .. }
         | Request::GenerateKey
         | Request::ShowConfig
@@ -64,9 +70,8 @@ pub fn decide(situation: &Situation<'_>, request: &Request) -> Decision {
 }
 
 fn foreign_owner(situation: &Situation<'_>, request: &Request) -> Option<Environment> {
-    let here = situation.environment?;
-    let owner = Environment::owner_of(&request.target()?.name)?;
-    (owner != here).then_some(owner)
+    let target = request.target()?;
+    situation.boundary.crossed(&target.layer, &target.name, situation.environment)
 }
 
 fn open(situation: &Situation<'_>) -> Decision {
@@ -143,6 +148,8 @@ mod tests {
     use crate::person::Person;
     use crate::request::{Purpose, Target};
 
+    static BOUNDARY: std::sync::LazyLock<Boundary> = std::sync::LazyLock::new(Boundary::default);
+
     fn who(role: Option<Role>) -> Who {
         Who { person: Person::parse("alice").expect("a plain handle"), role, session: "sess-1".into() }
     }
@@ -159,7 +166,9 @@ mod tests {
             Request::Read { target: target.clone(), purpose: Purpose::Get },
             Request::Read { target: target.clone(), purpose: Purpose::Reveal },
             Request::Write { target: target.clone() },
-            Request::Delete { target },
+            Request::Delete { target: target.clone() },
+            Request::Restore { target: target.clone() },
+            Request::Inspect { target },
             Request::Rekey { layer: "fernet".into() },
             Request::Validate { layer: "fernet".into() },
             Request::GenerateKey,
@@ -177,8 +186,13 @@ mod tests {
     fn a_refused_class_is_named_in_english() {
         let classes = BTreeMap::new();
         let who = who(Some(Role::Trader));
-        let situation =
-            Situation { who: &who, environment: Some(Environment::Production), look_only: None, classes: &classes };
+        let situation = Situation {
+            who: &who,
+            environment: Some(Environment::Production),
+            look_only: None,
+            classes: &classes,
+            boundary: &BOUNDARY,
+        };
         for (name, says) in [("prod/rds/password", "read a database secret in"), ("plain", "read this secret in")] {
             let asked = Request::Read { target: target(name), purpose: Purpose::Get };
             let Decision::Refuse(reasons) = decide(&situation, &asked) else { panic!("{name} is refused") };
@@ -192,7 +206,13 @@ mod tests {
         for role in Role::ALL.into_iter().map(Some).chain([None]) {
             for environment in [None, Some(Environment::Qa), Some(Environment::Paper), Some(Environment::Production)] {
                 let who = who(role);
-                let situation = Situation { who: &who, environment, look_only: Some("--readonly"), classes: &classes };
+                let situation = Situation {
+                    who: &who,
+                    environment,
+                    look_only: Some("--readonly"),
+                    classes: &classes,
+                    boundary: &BOUNDARY,
+                };
                 for request in every_request("broker.password") {
                     if request.changes_something() {
                         let got = decide(&situation, &request);
@@ -213,6 +233,7 @@ mod tests {
                 environment: Some(environment),
                 look_only: Some("--readonly"),
                 classes: &classes,
+                boundary: &BOUNDARY,
             };
             for level in [Level::Stop, Level::Halt] {
                 assert_eq!(decide(&situation, &Request::Fire(level)), Decision::Permit);
@@ -225,8 +246,13 @@ mod tests {
         let classes = BTreeMap::new();
         for role in Role::ALL {
             let who = who(Some(role));
-            let situation =
-                Situation { who: &who, environment: Some(Environment::Qa), look_only: None, classes: &classes };
+            let situation = Situation {
+                who: &who,
+                environment: Some(Environment::Qa),
+                look_only: None,
+                classes: &classes,
+                boundary: &BOUNDARY,
+            };
             for request in every_request("prod/trader/ibkr-api-key").iter().filter(|r| r.target().is_some()) {
                 assert_eq!(decide(&situation, request), Decision::Crossed { owner: Environment::Production });
             }
@@ -237,8 +263,13 @@ mod tests {
     fn a_class_from_configuration_comes_before_the_name() {
         let classes = BTreeMap::from([("plain.name".to_owned(), Class::Broker)]);
         let who = who(Some(Role::Devops));
-        let situation =
-            Situation { who: &who, environment: Some(Environment::Production), look_only: None, classes: &classes };
+        let situation = Situation {
+            who: &who,
+            environment: Some(Environment::Production),
+            look_only: None,
+            classes: &classes,
+            boundary: &BOUNDARY,
+        };
         let read = |name: &str| decide(&situation, &Request::Read { target: target(name), purpose: Purpose::Get });
         assert!(matches!(read("plain.name"), Decision::Refuse(_)));
         assert_eq!(read("other.name"), Decision::Permit);
@@ -248,8 +279,13 @@ mod tests {
     fn production_waits_for_governance_and_says_so() {
         let classes = BTreeMap::new();
         let who = who(Some(Role::Devops));
-        let situation =
-            Situation { who: &who, environment: Some(Environment::Production), look_only: None, classes: &classes };
+        let situation = Situation {
+            who: &who,
+            environment: Some(Environment::Production),
+            look_only: None,
+            classes: &classes,
+            boundary: &BOUNDARY,
+        };
         let got = decide(&situation, &Request::Write { target: target("broker.password") });
         assert!(matches!(got, Decision::NeedsApproval { by: Role::Governance, .. }), "{got:?}");
     }

@@ -7,6 +7,7 @@ compile_error!("Quarterdeck runs on Linux only: build it there, or on a Linux ma
 
 pub mod access;
 pub mod audit;
+pub mod boundary;
 pub mod catalogue;
 pub mod chain;
 pub mod decide;

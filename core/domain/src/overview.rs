@@ -35,6 +35,61 @@ pub struct SecretRow {
     pub last_read: Option<Timestamp>,
     /// Reads through us, ever.
     pub reads: u64,
+    /// When the backend's own schedule rotates it next, where it has one: then it is not ours to rotate.
+    pub rotates_at: Option<Timestamp>,
+    /// When it will be gone for good: it was deleted there and can still be restored.
+    pub deletes_at: Option<Timestamp>,
+    /// When another version was seen than before, made by somebody else.
+    pub changed_at: Option<Timestamp>,
+}
+
+/// One version of a secret, for its detail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRow {
+    /// Its identity in the backend's words.
+    pub id: String,
+    /// `pending`, `current`, `previous`, `retired`; empty where the backend keeps no place.
+    pub stage: &'static str,
+    /// The backend's own labels on it.
+    pub labels: Vec<String>,
+    /// What is known of its age.
+    pub age: Age,
+    /// `deleted` (can be restored), `destroyed`; empty for one that is there.
+    pub gone: &'static str,
+}
+
+/// One layer that has a value for a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The layer.
+    pub layer: String,
+    /// Its backend's name for the secret.
+    pub name: String,
+    /// Its current version, where the listing tells.
+    pub version: Option<String>,
+    /// What is known of its age.
+    pub age: Age,
+}
+
+/// What a backend tells of one secret when it is asked: never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretDetail {
+    /// The name, as in its row.
+    pub name: String,
+    /// The layer that was asked.
+    pub layer: String,
+    /// Its versions, newest first.
+    pub versions: Vec<VersionRow>,
+    /// Every layer that has a value for this key, the winner first.
+    pub holders: Vec<Holder>,
+    /// Tags and custom metadata.
+    pub labels: Vec<(String, String)>,
+    /// More facts: label and text.
+    pub facts: Vec<(String, String)>,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// What is wrong and what to do, when it could not be asked; then all else is what was known before.
+    pub error: Option<(String, String)>,
 }
 
 /// How a backend is.
@@ -106,6 +161,12 @@ pub struct BackendRow {
     pub restarts: u32,
     /// The last lines of its standard error, sanitised.
     pub stderr_tail: Vec<String>,
+    /// What its process is confined to: `3 folders, ports 443 8200, no exec`; empty where there is no process.
+    pub confinement: String,
+    /// What the kernel here can't confine, each in words; empty when it is confined whole.
+    pub unconfined: Vec<String>,
+    /// When the credential that it logs in with ends, where it ends.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The journal in one glance.

@@ -60,6 +60,16 @@ pub enum Request {
         /// Which.
         target: Target,
     },
+    /// Brings back a secret that was deleted.
+    Restore {
+        /// Which.
+        target: Target,
+    },
+    /// Looks at versions and dates; never a value.
+    Inspect {
+        /// Which.
+        target: Target,
+    },
     /// Seals the Fernet file with a new key.
     Rekey {
         /// The layer that holds the file.
@@ -99,6 +109,8 @@ impl Request {
             Self::Read { purpose: Purpose::Reveal, .. } => EventKind::SecretReveal,
             Self::Write { .. } => EventKind::SecretWrite,
             Self::Delete { .. } => EventKind::SecretDelete,
+            Self::Restore { .. } => EventKind::SecretRestore,
+            Self::Inspect { .. } => EventKind::SecretInspected,
             Self::Rekey { .. } => EventKind::SecretRekey,
             Self::Validate { .. } => EventKind::SecretValidate,
             Self::GenerateKey => EventKind::KeyGenerated,
@@ -116,7 +128,11 @@ impl Request {
         match self {
             Self::OpenSession { program, .. } => format!("session://{program}"),
             Self::CloseSession => "session://".into(),
-            Self::Read { target, .. } | Self::Write { target } | Self::Delete { target } => target.resource(),
+            Self::Read { target, .. }
+            | Self::Write { target }
+            | Self::Delete { target }
+            | Self::Restore { target }
+            | Self::Inspect { target } => target.resource(),
             Self::Rekey { layer } | Self::Validate { layer } => format!("backend://{layer}"),
             Self::GenerateKey => "key://fernet".into(),
             Self::ShowConfig => "config://".into(),
@@ -131,14 +147,26 @@ impl Request {
     /// The secret it is about.
     pub fn target(&self) -> Option<&Target> {
         match self {
-            Self::Read { target, .. } | Self::Write { target } | Self::Delete { target } => Some(target),
+            Self::Read { target, .. }
+            | Self::Write { target }
+            | Self::Delete { target }
+            | Self::Restore { target }
+            | Self::Inspect { target } => Some(target),
             _ => None,
         }
     }
 
     /// True when it changes what is stored or makes the firm riskier: read-only refuses it. A stop it never refuses.
     pub fn changes_something(&self) -> bool {
-        matches!(self, Self::Write { .. } | Self::Delete { .. } | Self::Rekey { .. } | Self::Hold | Self::Release)
+        matches!(
+            self,
+            Self::Write { .. }
+                | Self::Delete { .. }
+                | Self::Restore { .. }
+                | Self::Rekey { .. }
+                | Self::Hold
+                | Self::Release
+        )
     }
 
     /// In words, for a refusal: `read secret://fernet/broker.password`.

@@ -58,7 +58,7 @@ impl SecretsBackend for Files {
             let made = self.open(name).ok().and_then(|(_, facts)| made(&facts));
             let Some(name) = SecretName::parse(name) else { continue };
             let not_after = made.map(|made| made.0);
-            entries.push(Entry { name, version: made.map(version), created_at: None, not_after });
+            entries.push(Entry { version: made.map(version), not_after, ..Entry::named(name) });
         }
         let next = wanted.next().and(entries.last()).map(|last| last.name.as_str().to_owned());
         Ok(Page { entries, next })
@@ -68,15 +68,12 @@ impl SecretsBackend for Files {
         let (_, facts) = self.open(name.as_str())?;
         let made = made(&facts);
         let only = VersionInfo {
-            id: made.map_or_else(|| VersionId("current".into()), version),
             stage: Some(Stage::Current),
-            created_at: None,
             // A file's time says that the value is no younger: a lower bound of its age, and not its age.
             not_after: made.map(|made| made.0),
-            deleted: false,
-            destroyed: false,
+            ..VersionInfo::of(made.map_or_else(|| VersionId("current".into()), version))
         };
-        Ok(Inspection { name: name.clone(), versions: vec![only], metadata: BTreeMap::new() })
+        Ok(Inspection { versions: vec![only], ..Inspection::of(name.clone()) })
     }
 
     /// A file is a plain value: there are no keys inside.
@@ -171,7 +168,7 @@ fn failed(error: &io::Error, what: &str) -> BackendError {
     match error.kind() {
         io::ErrorKind::NotFound => BackendError::new(ErrorKind::NotFound, format!("there is no '{what}'")),
         io::ErrorKind::PermissionDenied => {
-            BackendError::new(ErrorKind::Denied { missing: doing.clone() }, "it may not be read")
+            BackendError::denied(&doing, "it may not be read")
                 .hint("Look at its owner and mode with 'ls -l'.")
         }
         kind => BackendError::new(ErrorKind::Unreachable, kind.to_string()),

@@ -66,11 +66,7 @@ impl SecretsBackend for Environment {
             .keys()
             .filter(|name| name.starts_with(&page.prefix) && after(name))
             .filter_map(|name| SecretName::parse(name));
-        let entries: Vec<Entry> = wanted
-            .by_ref()
-            .take(limit)
-            .map(|name| Entry { name, version: None, created_at: None, not_after: None })
-            .collect();
+        let entries: Vec<Entry> = wanted.by_ref().take(limit).map(Entry::named).collect();
         let more = wanted.next().is_some();
         let next = entries.last().filter(|_| more).map(|last| last.name.as_str().to_owned());
         Ok(Page { entries, next })
@@ -79,7 +75,7 @@ impl SecretsBackend for Environment {
     fn inspect(&self, name: &SecretName, _: Call) -> Result<Inspection> {
         let found = self.find(name)?;
         let metadata = BTreeMap::from([("variable".into(), found.variable), ("from".into(), found.source)]);
-        Ok(Inspection { name: name.clone(), versions: vec![the_only_version()], metadata })
+        Ok(Inspection { versions: vec![the_only_version()], metadata, ..Inspection::of(name.clone()) })
     }
 
     fn keys(&self, name: &SecretName, _: Call) -> Result<Vec<String>> {
@@ -191,14 +187,7 @@ impl Served {
 
 /// The environment tells neither when a value was set nor whether it was another before, so all have the same id.
 fn the_only_version() -> VersionInfo {
-    VersionInfo {
-        id: VersionId("current".into()),
-        stage: Some(Stage::Current),
-        created_at: None,
-        not_after: None,
-        deleted: false,
-        destroyed: false,
-    }
+    VersionInfo { stage: Some(Stage::Current), ..VersionInfo::of(VersionId("current".into())) }
 }
 
 fn read_only(operation: &str, name: &SecretName) -> BackendError {

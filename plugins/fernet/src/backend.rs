@@ -69,9 +69,8 @@ impl SecretsBackend for Fernet {
             .take(limit)
             .map(|(name, value)| Entry {
                 version: Some(store.version(&content.key, name.as_str(), value)),
-                name,
-                created_at: None,
                 not_after,
+                ..Entry::named(name)
             })
             .collect();
         let more = wanted.next().is_some();
@@ -84,15 +83,12 @@ impl SecretsBackend for Fernet {
         let (content, keys) = find(store, name)?;
         let value = content.document.get(&keys).ok_or_else(|| absent(name))?;
         let version = VersionInfo {
-            id: store.version(&content.key, &join_keys(&keys), value),
             stage: Some(Stage::Current),
-            created_at: None,
             not_after: made_by(content.sealed_at, now()),
-            deleted: false,
-            destroyed: false,
+            ..VersionInfo::of(store.version(&content.key, &join_keys(&keys), value))
         };
         let metadata = BTreeMap::from([("type".to_owned(), value.word().to_owned())]);
-        Ok(Inspection { name: name.clone(), versions: vec![version], metadata })
+        Ok(Inspection { versions: vec![version], metadata, ..Inspection::of(name.clone()) })
     }
 
     fn keys(&self, name: &SecretName, _: Call) -> Result<Vec<String>> {

@@ -180,7 +180,7 @@ impl Place {
         if mine.uid() != user.as_raw() {
             rustix::fs::fchown(file, Some(user), Some(group)).map_err(|_| {
                 let what = format!("{} belongs to user {}", self.file.display(), user.as_raw());
-                BackendError::new(ErrorKind::Denied { missing: format!("write on {}", self.file.display()) }, what)
+                BackendError::denied(format!("write on {}", self.file.display()), what)
                     .hint("Write it as that user: a new file of ours would lock them out.")
             })?;
         }
@@ -240,7 +240,7 @@ pub(crate) fn failed(error: &io::Error, doing: &str, path: &Path) -> BackendErro
     let shown = path.display();
     let (kind, hint) = match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
-            ErrorKind::Denied { missing: format!("{doing} {shown}") },
+            ErrorKind::Denied { missing: format!("{doing} {shown}"), grant: String::new() },
             format!(
                 "Look at owner and mode with 'ls -ld {shown}'; the file should be 0600 and its folder 0700, and yours."
             ),

@@ -16,6 +16,13 @@ pub enum Effect {
         /// Its layer.
         layer: String,
     },
+    /// Ask a secret's backend for versions, labels and facts; never a value. Answered by [`crate::News::Inspected`].
+    Inspect {
+        /// The secret's name.
+        name: String,
+        /// Its layer.
+        layer: String,
+    },
     /// Ask the backends again: one by its name, or all.
     ReadAgain(Option<String>),
     /// Fetch the whole text of an audit line.

@@ -7,7 +7,7 @@ use crate::value::Value;
 use jiff::Timestamp;
 use quarterdeck_domain::audit::{AuditLine, Place};
 use quarterdeck_domain::kill::{Codes, KillRow};
-use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretRow, SourceRow};
+use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretDetail, SecretRow, SourceRow};
 
 /// One piece of news.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +44,8 @@ pub enum News {
         /// Its text.
         lines: Vec<String>,
     },
+    /// What a backend tells of a secret that was asked for with [`crate::Effect::Inspect`].
+    Inspected(Box<SecretDetail>),
     /// A value that was asked for with [`crate::Effect::Reveal`].
     Revealed {
         /// The secret's name.

@@ -111,6 +111,7 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
                 opened.text = Some(lines);
             }
         }
+        News::Inspected(_) => {}
         News::Revealed { name, layer, value, until } => {
             let id = SecretId { name, layer };
             // A value that nobody waits for any more is dropped here, and its memory with it.

@@ -89,7 +89,13 @@ fn for_every_role_a_stop_is_asked_whatever_the_session_may_and_answered_by_the_r
             assert_eq!(update(&mut model, News::Key(Key::ctrl('x')), later(2)), [Effect::Fire(level)]);
             let (who, classes) = (&model.setup.seat.who, BTreeMap::new());
             let look_only = Some("this session looks only");
-            let situation = Situation { who, environment: Some(environment), look_only, classes: &classes };
+            let situation = Situation {
+                who,
+                environment: Some(environment),
+                look_only,
+                classes: &classes,
+                boundary: &Default::default(),
+            };
             let without = matches!(environment, Environment::Qa | Environment::Demo);
             let may = role.map_or(without, |role| role == Role::Trader);
             let permitted = decide(&situation, &Request::Fire(level)) == Decision::Permit;
@@ -152,7 +158,13 @@ fn for_every_role_a_reveal_is_asked_and_answered_by_the_matrix() {
             let target = Target { layer: layer.clone(), name: name.clone() };
             let classes = BTreeMap::new();
             let who = &model.setup.seat.who;
-            let situation = Situation { who, environment: Some(environment), look_only: None, classes: &classes };
+            let situation = Situation {
+                who,
+                environment: Some(environment),
+                look_only: None,
+                classes: &classes,
+                boundary: &Default::default(),
+            };
             let decision = decide(&situation, &Request::Read { target, purpose: Purpose::Reveal });
             assert_eq!(decision == Decision::Permit, want, "{role:?} in {environment}: {decision:?}");
         }

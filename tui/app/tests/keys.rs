@@ -40,6 +40,7 @@ fn told(model: &Model) -> String {
 fn asked(effects: &[Effect]) -> String {
     let word = |effect: &Effect| match effect {
         Effect::Reveal { name, layer } => format!("reveal {layer}:{name}"),
+        Effect::Inspect { name, layer } => format!("inspect {name} of {layer}"),
         Effect::ReadAgain(one) => format!("read {}", one.as_deref().unwrap_or("all")),
         Effect::FetchLine { place, source } => format!("fetch {source}@{}", place.offset),
         Effect::Copy(Copied::Text(text)) => format!("copy {text}"),

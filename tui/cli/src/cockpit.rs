@@ -284,6 +284,7 @@ impl Cockpit {
                 terminal.suspend();
             }
             Effect::Reveal { name, layer } => self.reveal(name, layer),
+            Effect::Inspect { .. } => {}
             Effect::ReadAgain(layer) => {
                 if let Some(watch) = &self.watch {
                     watch.read_again(layer.as_deref());
@@ -367,7 +368,12 @@ fn is_awaited(arrival: &Arrival) -> bool {
         Arrival::Input(_) => true,
         Arrival::News(news) => matches!(
             news,
-            News::Revealed { .. } | News::LineDetail { .. } | News::Told(_) | News::Refused(_) | News::Failed(_)
+            News::Revealed { .. }
+                | News::Inspected(_)
+                | News::LineDetail { .. }
+                | News::Told(_)
+                | News::Refused(_)
+                | News::Failed(_)
         ),
     }
 }

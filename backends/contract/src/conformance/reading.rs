@@ -112,6 +112,9 @@ fn what_it_has_not_got_is_unsupported(suite: &Suite<'_>) {
     if !suite.can(Capability::RemoveVersion) {
         suite.refused(law, backend.remove_version(name, &id, call), &["UNSUPPORTED"]);
     }
+    if !suite.can(Capability::Restore) {
+        suite.refused(law, backend.restore(name, call), &["UNSUPPORTED"]);
+    }
     let extra = Extra { operation: "no-such-extra".into(), arguments: BTreeMap::new() };
     let secret = SecretBytes::from(super::writing::CANARY);
     suite.refused(law, backend.extra(&extra, Some(secret), call), &["UNSUPPORTED"]);

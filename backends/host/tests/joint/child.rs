@@ -174,7 +174,7 @@ fn create_may_do_anything_bad() {
         ("exit", ErrorKind::Gone, "exited 0 by itself"),
         ("garble", ErrorKind::Gone, "broke the joint"),
         ("close", ErrorKind::Gone, "exited 0 by itself"),
-        ("refuse", ErrorKind::Denied { missing: "good will".into() }, "no"),
+        ("refuse", ErrorKind::Denied { missing: "good will".into(), grant: String::new() }, "no"),
     ];
     for (mode, kind, words) in cases {
         let backend = hosted(mode);

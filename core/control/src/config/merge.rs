@@ -7,8 +7,8 @@ use toml::{Table, Value};
 
 /// The tables that decide who may do what. In Production they count only from the machine's own, root-owned file: a
 /// file planted in a working folder must not make a Governance officer.
-pub(super) const PRIVILEGED: [&str; 9] =
-    ["person", "plugins", "layers", "secret", "backend", "kill_switch", "engine", "market", "desk"];
+pub(super) const PRIVILEGED: [&str; 10] =
+    ["person", "plugins", "layers", "secret", "boundary", "backend", "kill_switch", "engine", "market", "desk"];
 
 /// Parses one file and anchors its paths.
 pub(super) fn parse(text: &str, file: &Path) -> Result<Table, ConfigError> {

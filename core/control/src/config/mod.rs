@@ -8,12 +8,15 @@ mod schema;
 
 pub(crate) use market::is_engine;
 pub use merge::{distance, nearest};
-pub use schema::{BackendTable, EngineTable, File, KeyNames, PersonTable, SecretTable, SettingValue, SourceTable};
+pub use schema::{
+    BackendTable, BoundaryTable, EngineTable, File, KeyNames, PersonTable, SecretTable, SettingValue, SourceTable,
+};
 
 use crate::failure::Told;
 use crate::ordinary;
 use crate::surroundings::Surroundings;
 use quarterdeck_domain::access::Class;
+use quarterdeck_domain::boundary::{Boundary, Claim};
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::market::Market;
 use quarterdeck_domain::person::{Person, Role};
@@ -192,6 +195,16 @@ impl Config {
         self.file.secret.iter().filter_map(class).collect()
     }
 
+    /// Which names belong to one environment alone. Checked when it was loaded.
+    pub fn boundary(&self) -> Boundary {
+        let of = |table: &BoundaryTable| {
+            let owner = Environment::parse(&table.environment, &self.file.environment.aliases).ok()?;
+            let claim = |pattern: &String| Claim { owner, layer: table.layer.clone(), pattern: pattern.clone() };
+            Some(table.names.iter().map(claim).collect::<Vec<_>>())
+        };
+        Boundary::new(self.file.boundary.iter().filter_map(of).flatten().collect())
+    }
+
     /// What configuration says of one secret, by its backend name or its key.
     pub fn secret(&self, name: &str) -> Option<&SecretTable> {
         self.file.secret.iter().find(|secret| secret.name == name || secret.key.as_deref() == Some(name))
@@ -217,6 +230,11 @@ impl Config {
             if Role::parse(&person.role).is_none() {
                 let known = Role::ALL.map(Role::name);
                 return wrong(format!("[[person]] {}", person.name), unknown("role", &person.role, &known));
+            }
+        }
+        for table in &self.file.boundary {
+            if let Err(error) = Environment::parse(&table.environment, &self.file.environment.aliases) {
+                return wrong("[[boundary]] environment".into(), error.to_string());
             }
         }
         for secret in &self.file.secret {

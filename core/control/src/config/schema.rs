@@ -29,6 +29,8 @@ pub struct File {
     pub plugins: PluginsTable,
     /// What is known of single secrets.
     pub secret: Vec<SecretTable>,
+    /// Names that belong to one environment alone.
+    pub boundary: Vec<BoundaryTable>,
     /// Other programs' audit files.
     pub audit: AuditTable,
     /// How the screen looks.
@@ -133,6 +135,13 @@ pub struct BackendTable {
     pub every: Option<String>,
     /// How long an answer may take.
     pub within: Option<String>,
+    /// Files that hold a secret setting each, by the setting's name: mode 0600, read anew at each start of the plugin.
+    pub secret_files: BTreeMap<String, PathBuf>,
+    /// The only environments in which it is mounted; all when it is left out.
+    pub environments: Option<Vec<String>>,
+    /// `true`: what must not be missing. A value isn't looked for below while it can't be asked (always so in
+    /// Production).
+    pub required: Option<bool>,
     /// What the plugin itself understands: texts, switches, whole numbers, lists of texts.
     pub settings: BTreeMap<String, SettingValue>,
 }
@@ -157,6 +166,24 @@ pub enum SettingValue {
 pub struct PluginsTable {
     /// Folders that are searched before the usual ones.
     pub folders: Vec<PathBuf>,
+    /// The only libraries that may be loaded: the SHA-256 of each by the plugin's name, in hexadecimal. Empty: any that
+    /// root or the user owns alone.
+    pub pinned: BTreeMap<String, String>,
+    /// `whole`: a plugin that the kernel here can't confine wholly is refused (the default in Production); `partial`: it
+    /// is told on the tile.
+    pub confinement: Option<String>,
+}
+
+/// `[[boundary]]`: these names belong to one environment alone (R2.1, R2.2), beside `qa/`, `paper/` and `prod/`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundaryTable {
+    /// Whose they are.
+    pub environment: String,
+    /// The names: `live/*`; `*` stands for any run of characters.
+    pub names: Vec<String>,
+    /// The layer whose names are meant; all when it is left out.
+    pub layer: Option<String>,
 }
 
 /// `[[secret]]`

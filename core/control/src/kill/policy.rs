@@ -175,7 +175,13 @@ impl Policy {
     /// The reasons of a refusal.
     fn decide(&self, request: &Request, look_only: Option<&str>) -> Option<Vec<String>> {
         let classes: BTreeMap<String, Class> = BTreeMap::new();
-        let situation = Situation { who: &self.who, environment: Some(self.environment), look_only, classes: &classes };
+        let situation = Situation {
+            who: &self.who,
+            environment: Some(self.environment),
+            look_only,
+            classes: &classes,
+            boundary: &Default::default(),
+        };
         match decide(&situation, request) {
             Decision::Permit => None,
             Decision::Refuse(reasons) => Some(reasons),

@@ -67,6 +67,9 @@ pub(crate) fn secret(name: &str, due_in_days: i64) -> SecretRow {
         written_by: None,
         last_read: None,
         reads: 0,
+        rotates_at: None,
+        deletes_at: None,
+        changed_at: None,
     }
 }
 
@@ -90,6 +93,9 @@ pub(crate) fn backend(name: &str) -> BackendRow {
         plugin_sha256: String::new(),
         restarts: 0,
         stderr_tail: Vec::new(),
+        confinement: String::new(),
+        unconfined: Vec::new(),
+        expires_at: None,
     }
 }
 

@@ -199,7 +199,7 @@ fn backends(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check
     let mut status = 0;
     for (mount, seen) in mounts.iter().zip(ask_all(&mounts)) {
         let what = format!("backend {}", mount.layer);
-        let row = seen.row(mount, config.environment);
+        let row = seen.row(mount, &config.boundary(), config.environment);
         match &row.error {
             Some((error, remedy)) => {
                 status = 5;

@@ -174,7 +174,7 @@ fn list(common: &Common, layer: Option<&str>, text: &str) -> Outcome {
         let cells = std::iter::once(rows::secret_header()).chain(rows.iter().map(|row| rows::secret_cells(row, now)));
         output::text(&output::table(&cells.collect::<Vec<_>>()));
     }
-    for (owner, names) in elsewhere(&listings, control.config.environment) {
+    for (owner, names) in elsewhere(&listings, control.boundary(), control.config.environment) {
         let names = output::count(names as u64, "name");
         aside(&format!("{names} of {} not shown: '--env {}' shows them there", owner.title(), owner.name()));
     }

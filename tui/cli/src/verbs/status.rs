@@ -48,7 +48,8 @@ pub(crate) fn run(verb: &Status, common: &Common) -> Outcome {
 fn overview(control: &Control, now: Timestamp) -> Overview {
     let here = control.config.environment;
     let seen = ask_all(&control.mounts);
-    let backends = control.mounts.iter().zip(&seen).map(|(mount, seen)| seen.row(mount, here)).collect();
+    let backends =
+        control.mounts.iter().zip(&seen).map(|(mount, seen)| seen.row(mount, control.boundary(), here)).collect();
     let listings: Vec<LayerListing> = seen.into_iter().map(|seen| seen.listing).collect();
     let secrets = secret_rows(&listings, &control.state(), &control.config, now);
     let switch = control.switch("status").expect("this verb is not run without an environment");

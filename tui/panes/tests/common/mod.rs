@@ -71,6 +71,9 @@ fn secret(name: &str, layer: &str, version: Option<&str>, age: Age) -> SecretRow
         written_by: Some("carol".into()),
         last_read: Some(now() - SignedDuration::from_secs(400)),
         reads: 212,
+        rotates_at: None,
+        deletes_at: None,
+        changed_at: None,
     }
 }
 
@@ -117,6 +120,9 @@ fn backend(name: &str, target: &str, isolation: &str, latency: u64, summary: &st
         plugin_sha256: "9f2c41d07be3a5528812aa0b7cde4410".into(),
         restarts: 0,
         stderr_tail: vec!["connected in 12 ms".into(), "lease renewed".into()],
+        confinement: "1 folder, port 443, no exec".into(),
+        unconfined: Vec::new(),
+        expires_at: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Everything bad that a library can do to its process.
 
-use quarterdeck_contract::{BackendError, ErrorKind, Result};
+use quarterdeck_contract::{BackendError, Result};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use std::fs;
 use std::io::Write;
@@ -32,7 +32,7 @@ pub(crate) fn commit(mode: &str) -> Result<()> {
         "close" => {
             let _ = socket().shutdown(Shutdown::Both);
         }
-        "refuse" => return Err(BackendError::new(ErrorKind::Denied { missing: "good will".into() }, "no")),
+        "refuse" => return Err(BackendError::denied("good will", "no")),
         _ => {}
     }
     Ok(())

@@ -57,7 +57,7 @@ impl SecretsBackend for Shelf {
         let limit = if page.limit == 0 { 100 } else { page.limit as usize };
         let after = |name: &&SecretName| page.after.as_ref().is_none_or(|after| name.as_str() > after.as_str());
         let mut names = secrets.keys().filter(|name| name.as_str().starts_with(&page.prefix)).filter(after);
-        let entry = |name: &SecretName| Entry { name: name.clone(), version: None, created_at: None, not_after: None };
+        let entry = |name: &SecretName| Entry::named(name.clone());
         let entries: Vec<_> = names.by_ref().take(limit).map(entry).collect();
         let next = names.next().and(entries.last()).map(|last| last.name.as_str().to_owned());
         Ok(Page { entries, next })
@@ -65,16 +65,9 @@ impl SecretsBackend for Shelf {
 
     fn inspect(&self, name: &SecretName, _: Call) -> Result<Inspection> {
         let secrets = self.at(name)?;
-        let info = |kept: &Kept| VersionInfo {
-            id: kept.id.clone(),
-            stage: Some(kept.stage),
-            created_at: None,
-            not_after: None,
-            deleted: false,
-            destroyed: false,
-        };
+        let info = |kept: &Kept| VersionInfo { stage: Some(kept.stage), ..VersionInfo::of(kept.id.clone()) };
         let versions = found(&secrets, name)?.iter().rev().map(info).collect();
-        Ok(Inspection { name: name.clone(), versions, metadata: BTreeMap::new() })
+        Ok(Inspection { versions, ..Inspection::of(name.clone()) })
     }
 
     fn keys(&self, name: &SecretName, _: Call) -> Result<Vec<String>> {
