@@ -4,6 +4,7 @@
 
 mod ears;
 mod events;
+mod in_time;
 mod keep;
 mod latch;
 mod links;
@@ -25,6 +26,7 @@ use crate::journal::{Journal as _, Patient};
 use crate::open::need_home;
 use crate::surroundings::Surroundings;
 use events::Author;
+use in_time::in_time;
 use keep::Keeper;
 use latch::Latch;
 use links::Links;
@@ -106,6 +108,24 @@ pub struct Switch {
     saw: Mutex<saw::Saw>,
 }
 
+/// So long a home folder that hangs may keep the switch from being opened.
+const HOME_PATIENCE: Duration = Duration::from_millis(300);
+
+/// Where the switch lies, and remembers it. What lies in the home folder is asked in time.
+fn place(surroundings: &Surroundings, environment: Environment, config: Option<&Config>) -> Place {
+    let own = surroundings.clone();
+    if config.is_none() {
+        let found = in_time(HOME_PATIENCE, move || Place::of(&own, environment, None));
+        return found.unwrap_or_else(|| Place::without_home(surroundings, environment));
+    }
+    let place = Place::of(surroundings, environment, config);
+    if need_home(surroundings).is_ok() {
+        let known = place.clone();
+        let _ = in_time(HOME_PATIENCE, move || known.remember(&own, environment));
+    }
+    place
+}
+
 /// What a started switch has.
 struct Life {
     bell: Arc<OwnedFd>,
@@ -119,10 +139,7 @@ impl Switch {
     pub fn open(opening: SwitchOpening<'_>) -> Arc<Self> {
         let SwitchOpening { surroundings, environment, config, who, journal, program, look_only } = opening;
         raise_files();
-        let place = Place::of(surroundings, environment, config);
-        if config.is_some() && need_home(surroundings).is_ok() {
-            place.remember(surroundings, environment);
-        }
+        let place = place(surroundings, environment, config);
         let latch = Latch::new(place.latch(), environment);
         let links = Links::new(place.engines());
         let author = Author { who: who.clone(), environment, address: surroundings.client_address() };

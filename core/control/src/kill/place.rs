@@ -36,9 +36,11 @@ impl Place {
             Some(config) => config.file.kill_switch.folder.clone(),
             None => remembered(surroundings, environment),
         };
-        if let Some(base) = named {
-            return Self { base, own: false };
-        }
+        named.map_or_else(|| Self::without_home(surroundings, environment), Self::at)
+    }
+
+    /// Where it is when nothing names a place.
+    pub(super) fn without_home(surroundings: &Surroundings, environment: Environment) -> Self {
         let shared = surroundings.var_lib().join(environment.name());
         if environment == Environment::Production || (environment != Environment::Demo && shared.is_dir()) {
             return Self { base: shared, own: false };

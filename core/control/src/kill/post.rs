@@ -1,8 +1,9 @@
 //! The short way to the switch, for the command line: it needs no plugin, no journal that can be written, and no
 //! configuration that can be read. Refuses to mount anything, and to guess an environment.
 
+use super::in_time::in_time;
 use super::{Switch, SwitchOpening};
-use crate::config::{Config, Wanted};
+use crate::config::{Config, ConfigError, Wanted};
 use crate::failure::Told;
 use crate::installation::random_id;
 use crate::journal::{ClosedJournal, FileJournal, Journal, JournalError, Opening, Patient};
@@ -11,7 +12,6 @@ use crate::surroundings::Surroundings;
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
 use quarterdeck_domain::person::Who;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::sync::mpsc::channel;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub struct Post {
 
 /// Opens it.
 pub fn post(surroundings: &Surroundings, wanted: Wanted<'_>, program: &str) -> Result<Post, OpenError> {
-    let (config, broken, environment) = match Config::load(surroundings, wanted) {
+    let (config, broken, environment) = match load_in_time(surroundings, wanted, patience(program)) {
         Ok(config) => {
             let environment = config.environment.ok_or(UnknownEnvironment::Unset)?;
             (Some(config), None, environment)
@@ -64,6 +64,25 @@ fn patience(program: &str) -> Duration {
     if matches!(program, "kill stop" | "kill halt") { Duration::from_secs(1) } else { Duration::from_secs(5) }
 }
 
+/// The configuration; one that is not read in time is one that can't be read.
+fn load_in_time(surroundings: &Surroundings, wanted: Wanted<'_>, patience: Duration) -> Result<Config, ConfigError> {
+    let own = surroundings.clone();
+    let name = if let Wanted::Named(name) = wanted { Some(name.to_owned()) } else { None };
+    let is_demo = matches!(wanted, Wanted::Demo);
+    let loaded = in_time(patience, move || {
+        let wanted = match &name {
+            Some(name) => Wanted::Named(name),
+            None if is_demo => Wanted::Demo,
+            None => Wanted::AsConfigured,
+        };
+        Config::load(&own, wanted)
+    });
+    loaded.unwrap_or_else(|| {
+        let why = format!("it was not read within {} ms: the disk may hang", patience.as_millis());
+        Err(ConfigError::Unreadable { file: surroundings.config_home(), why: std::io::Error::other(why) })
+    })
+}
+
 /// On a thread of its own: a disk that hangs, or a journal that somebody flooded, must not keep a stop from going out.
 fn journal_in_time(
     surroundings: &Surroundings,
@@ -71,20 +90,12 @@ fn journal_in_time(
     session: &str,
     patience: Duration,
 ) -> Arc<dyn Journal> {
-    let (tell, told) = channel();
     let (own, session) = (surroundings.clone(), session.to_owned());
-    let opening = std::thread::Builder::new().name("journal".into()).spawn(move || {
-        let _ = tell.send(journal(&own, environment, &session));
-    });
-    let late = || {
+    in_time(patience, move || journal(&own, environment, &session)).unwrap_or_else(|| {
         let path = state_folder(surroundings, Some(environment)).join("journal");
-        let text = match &opening {
-            Ok(_) => format!("it is still being read after {} ms", patience.as_millis()),
-            Err(error) => error.to_string(),
-        };
-        Arc::new(ClosedJournal::new(JournalError::Io { doing: "opening", path, text })) as Arc<dyn Journal>
-    };
-    told.recv_timeout(patience).unwrap_or_else(|_| late())
+        let text = format!("it is still being read after {} ms", patience.as_millis());
+        Arc::new(ClosedJournal::new(JournalError::Io { doing: "opening", path, text }))
+    })
 }
 
 /// The journal; where there can be none, one that says why.
