@@ -21,5 +21,5 @@ pub mod tail;
 pub mod watch;
 pub mod yaml;
 
-pub use quarterdeck_contract::{BackendError, Expected, Kind, SecretBytes, SecretName, Value, VersionId};
+pub use quarterdeck_contract::{BackendError, ErrorKind, Expected, Kind, SecretBytes, SecretName, Value, VersionId};
 pub use quarterdeck_host::child_main as plugin_host;

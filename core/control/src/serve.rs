@@ -31,7 +31,7 @@ pub struct Ask {
     pub request: Request,
     /// The value of a write, the new key of a rekey.
     pub value: Option<Value>,
-    /// What a write or a delete expects to find.
+    /// What a write or a delete expects to find; the version that a read wants.
     pub expected: Expected,
 }
 
@@ -302,7 +302,11 @@ impl Control {
                 Err(senseless("the kill-switch is not served here: it may not wait for the journal"))
             }
             Request::Read { target, .. } => {
-                self.on(&target, |mount, name| mount.backend().read(name, None, mount.call())).map(Done::Read)
+                let version = match &expected {
+                    Expected::Version(version) => Some(version),
+                    Expected::Anything | Expected::Absent => None,
+                };
+                self.on(&target, |mount, name| mount.backend().read(name, version, mount.call())).map(Done::Read)
             }
             Request::Write { target } => {
                 let value = value.ok_or_else(|| senseless("a write needs a value"))?;
