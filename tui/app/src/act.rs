@@ -236,7 +236,10 @@ fn moved(model: &mut Model, to: Move) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Half a page; in an open line, half a page of its text.
+/// A detail is scrolled no farther than this.
+const LONGEST_DETAIL: usize = 200;
+
+/// Half a page; in an open detail, half a page of its text.
 fn paged(model: &mut Model, sign: isize) -> Vec<Effect> {
     let half = (tail_rows(model) / 2).max(1) as isize * sign;
     if let (Screen::Audit, Some(opened)) = (model.screen, &mut model.tail.opened) {
@@ -244,11 +247,13 @@ fn paged(model: &mut Model, sign: isize) -> Vec<Effect> {
         opened.scroll = opened.scroll.saturating_add_signed(half).min(last);
         return Vec::new();
     }
-    if model.screen == Screen::Backends && model.backends.open {
-        model.backends.scroll = model.backends.scroll.saturating_add_signed(half).min(200);
-        return Vec::new();
-    }
-    moved(model, Move::By(half))
+    let scroll = match model.screen {
+        Screen::Backends if model.backends.open => &mut model.backends.scroll,
+        Screen::Secrets if model.secrets.open => &mut model.secrets.scroll,
+        _ => return moved(model, Move::By(half)),
+    };
+    *scroll = scroll.saturating_add_signed(half).min(LONGEST_DETAIL);
+    Vec::new()
 }
 
 enum Hop {
@@ -442,6 +447,7 @@ fn copy_value(model: &mut Model) -> Vec<Effect> {
 }
 
 fn read_again(model: &mut Model) -> Vec<Effect> {
+    model.inspect.again();
     let one = match model.screen {
         Screen::Backends => model.backends.selected().map(|row| row.name.clone()),
         _ => None,

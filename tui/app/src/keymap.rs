@@ -138,7 +138,7 @@ table! {
     Follow "follow" "G End" AUDIT free "follow" "the newest line, and stay there";
     Open "open" "Enter l Right" ANY free "detail" "what is selected, in detail";
     Fold "fold" "h Left" ANY free "close" "close the detail";
-    Find "find" "/" ANY free "find" "find in the audit; filter in a list";
+    Find "find" "/" ANY free "find" "find in the audit; search the names of a list";
     NextHit "next-hit" "n" AUDIT free "next" "the next hit";
     PreviousHit "previous-hit" "N" AUDIT free "previous" "the hit before";
     OnlyHits "only-hits" "Tab" AUDIT free "all lines" "only the hits, or all lines";

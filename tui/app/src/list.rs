@@ -1,6 +1,7 @@
 //! The lists of secrets and backends: their order, their filter and what is selected. Refuses to select a row: what is
 //! selected is a thing by its name, and it stays selected wherever the list puts it.
 
+use crate::search::{Query, Texts};
 use jiff::Timestamp;
 use quarterdeck_domain::overview::{BackendRow, SecretRow};
 use quarterdeck_domain::rotation::SecretState;
@@ -50,12 +51,21 @@ pub struct SecretList {
     pub rows: Vec<SecretRow>,
     /// They were told at least once.
     pub known: bool,
-    /// What must stand in a name to be shown; empty shows all.
+    /// What is searched for in the names; empty shows all.
     pub filter: String,
-    /// The detail is open where there is no room for both.
+    /// The detail is open: its backend is asked, and it has the whole of a small screen.
     pub open: bool,
+    /// How far the detail is scrolled.
+    pub scroll: usize,
     /// The place of the selected one in the list, as last seen.
     pub place: usize,
+    /// Columns of the longest name.
+    pub longest: usize,
+    /// Rows that the last search looked at.
+    pub looked: usize,
+    texts: Vec<Texts>,
+    /// What is shown, as places in `rows`.
+    hits: Vec<usize>,
     chosen: Option<SecretId>,
     pinned: bool,
 }
@@ -64,8 +74,12 @@ impl SecretList {
     /// Takes the rows as they are now. What is selected stays selected.
     pub(crate) fn take(&mut self, mut rows: Vec<SecretRow>) {
         rows.sort_by(|a, b| urgency(a).cmp(&urgency(b)).then_with(|| a.name.cmp(&b.name)));
+        self.texts = rows.iter().map(Texts::of).collect();
+        self.longest = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+        self.hits = (0..rows.len()).collect();
         self.rows = rows;
         self.known = true;
+        self.search();
         self.settle();
     }
 
@@ -75,49 +89,82 @@ impl SecretList {
     }
 
     pub(crate) fn set_filter(&mut self, filter: String) {
+        // Who goes on typing looks only through what was found before.
+        if !filter.starts_with(&self.filter) {
+            self.hits = (0..self.rows.len()).collect();
+        }
         self.filter = filter;
+        self.search();
         // A person who filters wants what is left; what is filtered away is not a target any more.
-        if self.selected().is_none() {
+        if self.chosen.as_ref().is_none_or(|chosen| self.place_of(chosen).is_none()) {
             self.go(Move::First);
         }
         self.settle();
     }
 
+    /// Keeps of the hits those that still are, the best first.
+    fn search(&mut self) {
+        self.looked = self.hits.len();
+        let query = Query::new(&self.filter);
+        let ranked = self.hits.iter().filter_map(|at| Some((query.rank(self.texts.get(*at)?)?, *at)));
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_unstable();
+        self.hits = ranked.into_iter().map(|(_, at)| at).collect();
+    }
+
     pub(crate) fn go(&mut self, to: Move) {
         let place = self.chosen.as_ref().map(|chosen| self.place_of(chosen).unwrap_or(self.place));
-        let ids: Vec<SecretId> = self.shown().map(SecretId::of).collect();
-        let Some(place) = to.from(place, ids.len()) else { return };
-        self.chosen = ids.get(place).cloned();
+        let Some(place) = to.from(place, self.hits.len()) else { return };
+        self.choose(place);
         self.place = place;
+    }
+
+    fn choose(&mut self, place: usize) {
+        let chosen = self.at(place).map(SecretId::of);
+        if self.chosen != chosen {
+            self.scroll = 0;
+            self.chosen = chosen;
+        }
     }
 
     fn settle(&mut self) {
         if !self.pinned {
-            let first = self.shown().next().map(SecretId::of);
-            self.chosen = first;
+            self.choose(0);
         }
         if let Some(place) = self.chosen.as_ref().and_then(|chosen| self.place_of(chosen)) {
             self.place = place;
         }
     }
 
+    /// Nearly always where it was last seen.
     fn place_of(&self, id: &SecretId) -> Option<usize> {
-        self.shown().position(|row| row.name == id.name && row.layer == id.layer)
+        let is = |row: &SecretRow| row.name == id.name && row.layer == id.layer;
+        if self.at(self.place).is_some_and(is) { Some(self.place) } else { self.shown().position(is) }
     }
 
-    /// The rows that the filter lets through.
+    /// The row at a place of what is shown.
+    fn at(&self, place: usize) -> Option<&SecretRow> {
+        self.rows.get(*self.hits.get(place)?)
+    }
+
+    /// The rows that the search lets through, the best first.
     pub fn shown(&self) -> impl Iterator<Item = &SecretRow> {
-        let wanted = self.filter.to_lowercase();
-        self.rows.iter().filter(move |row| {
-            [&row.name, &row.layer, &row.backend].iter().any(|text| text.to_lowercase().contains(&wanted))
-                || row.state.words().to_lowercase().contains(&wanted)
-        })
+        self.hits.iter().filter_map(|at| self.rows.get(*at))
+    }
+
+    /// How many rows the search lets through.
+    pub fn count(&self) -> usize {
+        self.hits.len()
+    }
+
+    /// The place of the selected secret in what is shown, if it is still there.
+    pub fn selected_place(&self) -> Option<usize> {
+        self.place_of(self.chosen.as_ref()?)
     }
 
     /// The selected secret, if it is still there and shown.
     pub fn selected(&self) -> Option<&SecretRow> {
-        let chosen = self.chosen.as_ref()?;
-        self.shown().find(|row| row.name == chosen.name && row.layer == chosen.layer)
+        self.at(self.selected_place()?)
     }
 
     /// True when something wants a person now, so that the worst stands first.

@@ -2,6 +2,7 @@
 //! value stays here for ten seconds at most.
 
 use crate::entry::{Entry, Line};
+use crate::inspect::Inspect;
 use crate::keymap::Keymap;
 use crate::list::{BackendList, SecretId, SecretList};
 use crate::news::Message;
@@ -241,6 +242,8 @@ pub struct Model {
     pub notice: Option<Notice>,
     /// The secrets.
     pub secrets: SecretList,
+    /// What a backend told of the secret whose detail is open.
+    pub inspect: Inspect,
     /// The value that stands revealed.
     pub reveal: Reveal,
     /// The backends.
@@ -285,6 +288,7 @@ impl Model {
             entry: None,
             notice: None,
             secrets: SecretList::default(),
+            inspect: Inspect::default(),
             reveal: Reveal::default(),
             backends: BackendList::default(),
             kill: None,

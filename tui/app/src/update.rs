@@ -3,6 +3,7 @@
 
 use crate::act;
 use crate::effect::Effect;
+use crate::inspect;
 use crate::kill;
 use crate::list::SecretId;
 use crate::model::{Access, Model, Notice, Reveal, Weight};
@@ -26,15 +27,17 @@ pub fn update(model: &mut Model, news: News, now: Timestamp) -> Vec<Effect> {
     model.now = model.now.max(now);
     effects.extend(expire(model));
     effects.extend(take(model, news));
+    effects.extend(inspect::follow(model));
     effects
 }
 
-/// When the screen wants to be told the time at the latest: at the next full second, or when a value has to go or the
-/// guard closes.
+/// When the screen wants to be told the time at the latest: at the next full second, or when a value has to go, the guard
+/// closes or the selection has rested.
 pub fn wake_at(model: &Model) -> Timestamp {
     let second = model.now.as_second() + 1;
     let next = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
-    let next = switch::ends_at(model).map_or(next, |end| end.min(next));
+    let ends = [switch::ends_at(model), model.inspect.rests_until()];
+    let next = ends.into_iter().flatten().fold(next, Timestamp::min);
     match model.reveal {
         Reveal::Shown { until, .. } => until.min(next),
         _ => next,
@@ -48,6 +51,7 @@ fn set_back(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     model.notice = None;
     act::hide(model);
     switch::shut(model, "the clock was set back");
+    model.inspect.set_back();
     let known = &mut model.known;
     known.alive_at = known.alive_at.min(now);
     known.started_at = known.started_at.min(now);
@@ -111,7 +115,7 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
                 opened.text = Some(lines);
             }
         }
-        News::Inspected(_) => {}
+        News::Inspected(detail) => model.inspect.take(detail),
         News::Revealed { name, layer, value, until } => {
             let id = SecretId { name, layer };
             // A value that nobody waits for any more is dropped here, and its memory with it.

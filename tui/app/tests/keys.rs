@@ -91,8 +91,8 @@ fn keys_do_what_the_table_says() {
         ("3 g e e", "", "Audit 2 still"),
         // Detail.
         ("Enter", "", "Secrets a"),
-        ("2 Enter", "", "Secrets a open"),
-        ("2 l h", "", "Secrets a"),
+        ("2 Enter", "inspect a of fernet", "Secrets a open"),
+        ("2 l h", "inspect a of fernet", "Secrets a"),
         ("6 Enter q", "", "Backends env"),
         ("3 Enter", "fetch journal@3", "Audit 4 open still"),
         ("3 Enter k", "fetch journal@3, fetch journal@3", "Audit 3 open still"),
@@ -150,8 +150,8 @@ fn keys_do_what_the_table_says() {
         ("x X", "", "Overview a"),
         ("3 x X", "", "Audit 4"),
         // Acts.
-        ("v", "reveal fernet:a", "Secrets a open"),
-        ("2 j v", "reveal fernet:b", "Secrets b open"),
+        ("v", "reveal fernet:a, inspect a of fernet", "Secrets a open"),
+        ("2 j v", "reveal fernet:b, inspect b of fernet", "Secrets b open"),
         ("r", "read all", "Overview a"),
         ("6 j r", "read fernet", "Backends fernet"),
         ("y", "copy a", "Overview a"),

@@ -9,7 +9,7 @@ use quarterdeck_domain::kill::{
     Codes, Deadline, EngineRow, EngineStanding, Initiator, KillRow, MarketRow, Moment, Order, PathState, Record,
     Stopper, SwitchState, Timings,
 };
-use quarterdeck_domain::overview::{BackendRow, Condition, SecretRow};
+use quarterdeck_domain::overview::{BackendRow, Condition, SecretDetail, SecretRow};
 use quarterdeck_domain::person::{Person, Role, Who};
 use quarterdeck_domain::rotation::{Age, SecretState};
 use quarterdeck_domain::severity::Severity;
@@ -114,6 +114,20 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
 pub(crate) fn revealed(name: &str) -> News {
     let value = Value::new("CANARY-7731".into());
     News::Revealed { name: name.into(), layer: "fernet".into(), value, until: Timestamp::MAX }
+}
+
+/// What a backend tells of a secret: nothing but that it was asked.
+pub(crate) fn inspected(name: &str, seconds: i64) -> News {
+    News::Inspected(Box::new(SecretDetail {
+        name: name.into(),
+        layer: "fernet".into(),
+        versions: Vec::new(),
+        holders: Vec::new(),
+        labels: Vec::new(),
+        facts: Vec::new(),
+        asked_at: later(seconds),
+        error: None,
+    }))
 }
 
 /// The kill-switch in a state, by bob on another host; level 3 has its five minutes from [`now`] on. Engines do as told.
