@@ -8,10 +8,12 @@ mod http;
 mod moto;
 mod openbao;
 mod process;
+mod proxy;
 
 pub use http::Answer;
 pub use moto::Moto;
 pub use openbao::{Certificate, OpenBao};
+pub use proxy::{Fault, Proxy};
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
