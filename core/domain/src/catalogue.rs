@@ -101,6 +101,7 @@ catalogue! {
     ConfigRead "CONFIG_READ" "READ" Sensitive Info Minor "config" "The resolved configuration was shown, masked.";
     BackendUp "BACKEND_UP" "OBSERVE" Routine Info Info "backend" "A backend answers.";
     BackendDown "BACKEND_DOWN" "OBSERVE" Routine Major Major "backend" "A backend does not answer or refuses.";
+    BackendExpiring "BACKEND_EXPIRING" "OBSERVE" Routine Major Major "backend" "The credential that a backend is reached with is about to end.";
     PluginRefused "PLUGIN_REFUSED" "REFUSE" Critical Major Major "backend" "A plugin was not loaded, or not trusted with a secret.";
     AuditQueried "COMPLIANCE_AUDIT" "QUERY" Critical Minor Major "audit" "All audit lines were searched with a filter.";
     JournalVerified "AUDIT_VERIFIED" "VERIFY" Sensitive Info Critical "journal" "The chain was checked.";

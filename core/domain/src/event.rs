@@ -6,6 +6,7 @@ use crate::environment::Environment;
 use crate::kill::Record;
 use crate::person::{Role, Who};
 use crate::state::State;
+use crate::version::Sighting;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +121,17 @@ pub enum Detail {
         fingerprint: Option<String>,
         /// More about the outcome, in words.
         note: Option<String>,
+    },
+    /// Another version of a secret is where one was, and it was not made through us.
+    Version {
+        /// The layer it is in.
+        layer: String,
+        /// The backend's name for it.
+        name: String,
+        /// What was there.
+        from: Sighting,
+        /// What is there.
+        to: Sighting,
     },
     /// A backend went from one condition to another.
     Backend {

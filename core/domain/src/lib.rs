@@ -29,4 +29,5 @@ pub mod sanitise;
 pub mod severity;
 pub mod state;
 pub mod verify;
+pub mod version;
 pub mod words;

@@ -1,14 +1,17 @@
-//! What a line of the kill-switch says beside the schema: which order, which engine, how fast, why. Refuses to judge:
-//! it is put in words for the tail, and whoever reads it redacts and sanitises it as every other text.
+//! What a line of the kill-switch or of the version watch says beside the schema: which order, which engine, how fast,
+//! which version, why. Refuses to judge: it is put in words for the tail, and whoever reads it redacts and sanitises it as
+//! every other text.
 
 use crate::event::Detail;
 use crate::kill::{Order, Record};
+use crate::version::Sighting;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 /// On what, and what came of it, in words; `None` for lines that say nothing more.
 pub(crate) fn words(kind: &str, own: &RawValue) -> Option<(String, String)> {
-    if !kind.starts_with("KILL_SWITCH_") && !kind.starts_with("ENGINE_") {
+    const SPEAK: [&str; 4] = ["KILL_SWITCH_", "ENGINE_", "SECRET_VERSION_", "BACKEND_EXPIRING"];
+    if !SPEAK.iter().any(|prefix| kind.starts_with(prefix)) {
         return None;
     }
     match serde_json::from_str(own.get()).ok()? {
@@ -22,7 +25,19 @@ pub(crate) fn words(kind: &str, own: &RawValue) -> Option<(String, String)> {
         Detail::Bypass { actor, order, after_ms, episode, .. } => {
             Some((format!("{actor} {order}"), format!("BYPASS, {} s after the stop, {episode}", after_ms / 1_000)))
         }
+        Detail::Version { layer, name, from, to } => Some((format!("{layer}/{name}"), version(&from, &to))),
+        Detail::Backend { name, reason, .. } => Some((name, reason)),
         _ => None,
+    }
+}
+
+/// `version 14, was version 13; made elsewhere`
+fn version(from: &Sighting, to: &Sighting) -> String {
+    match (from, to) {
+        (Sighting::Absent, to) => format!("new, {}; made elsewhere", to.words()),
+        (Sighting::Version(_), Sighting::Absent) => format!("gone, was {}; removed elsewhere", from.words()),
+        (_, Sighting::Absent) => "gone; removed elsewhere".into(),
+        (from, to) => format!("{}, was {}; made elsewhere", to.words(), from.words()),
     }
 }
 
@@ -98,6 +113,22 @@ mod tests {
             took_us: Some(14_400),
         };
         assert_eq!(said("ENGINE_BLOCKED", &detail), ("alpha-us E-12 generation 41".into(), "14 ms, blocked".into()));
+    }
+
+    #[test]
+    fn a_change_of_version_says_what_is_there_and_what_was() {
+        let said_of = |from: &Sighting, to: &Sighting| {
+            let (layer, name) = ("vault".into(), "prod/trader/key".into());
+            let (resource, came) =
+                said("SECRET_VERSION_CHANGED", &Detail::Version { layer, name, from: from.clone(), to: to.clone() });
+            assert_eq!(resource, "vault/prod/trader/key");
+            came
+        };
+        let v = |id: &str| Sighting::Version(id.into());
+        assert_eq!(said_of(&v("13"), &v("14")), "version 14, was version 13; made elsewhere");
+        assert_eq!(said_of(&Sighting::Absent, &v("1")), "new, version 1; made elsewhere");
+        assert_eq!(said_of(&v("13"), &Sighting::Absent), "gone, was version 13; removed elsewhere");
+        assert_eq!(said_of(&Sighting::Present, &Sighting::Absent), "gone; removed elsewhere");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::catalogue::{EventKind, Tier};
 use crate::event::{Detail, Event, Status};
 use crate::kill::Record;
+use crate::version::{Known, Sighting};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +37,9 @@ pub struct Written {
 pub struct State {
     /// By `layer` and name, `fernet:broker.password`.
     pub secrets: BTreeMap<String, SecretHistory>,
+    /// The versions that were stored through us or announced, by the same key.
+    #[serde(default)]
+    pub versions: BTreeMap<String, Known>,
     /// Intents whose outcome is not written yet: request id and what was asked.
     pub pending: BTreeMap<String, Intent>,
     /// Refusals, ever.
@@ -85,6 +89,33 @@ impl State {
         self.secrets.get(&Self::key(layer, name))
     }
 
+    /// The version that the journal knows; of a key in a map (`path#key`) and of the map itself the later word.
+    pub fn version(&self, layer: &str, name: &str) -> Option<&Known> {
+        let map = name.split_once('#').and_then(|(map, _)| self.versions.get(&Self::key(layer, map)));
+        let own = self.versions.get(&Self::key(layer, name));
+        map.into_iter().chain(own).max_by_key(|known| known.at)
+    }
+
+    /// When this secret, or a map that it is in, was changed through us.
+    pub fn changed_by_us(&self, layer: &str, name: &str) -> Option<Timestamp> {
+        let known = names_around(name).filter_map(|name| self.versions.get(&Self::key(layer, name)));
+        known.filter(|known| known.ours).map(|known| known.at).max()
+    }
+
+    /// True while somebody's change of it, through us and begun since, has no outcome yet.
+    pub fn is_being_changed(&self, layer: &str, name: &str, since: Timestamp) -> bool {
+        let resources: Vec<String> = names_around(name).map(|name| format!("secret://{layer}/{name}")).collect();
+        let changes = ["SECRET_WRITE", "SECRET_DELETE", "SECRET_RESTORE"];
+        self.pending.values().any(|intent| {
+            // One that began in `path#other` changes the map's version too.
+            let around = resources.iter().any(|own| {
+                intent.resource == *own
+                    || intent.resource.strip_prefix(own.as_str()).is_some_and(|key| key.starts_with('#'))
+            });
+            around && intent.at >= since && changes.contains(&intent.kind.as_str())
+        })
+    }
+
     /// Folds one event in. An event that is not critical changes nothing, whatever it says.
     pub fn fold(&mut self, event: &Event) {
         if event.event_type.entry().tier != Tier::Critical {
@@ -111,6 +142,8 @@ impl State {
             EventKind::SecretRead | EventKind::SecretReveal => self.fold_read(event),
             EventKind::SecretWrite => self.fold_write(event),
             EventKind::SecretDelete => self.fold_delete(event),
+            EventKind::SecretRestore => self.fold_restore(event),
+            EventKind::SecretVersion => self.fold_version(event),
             EventKind::KillSwitchSetUp
             | EventKind::KillSwitchActivated
             | EventKind::KillSwitchEscalated
@@ -145,12 +178,42 @@ impl State {
                 version: version.clone(),
                 fingerprint: fingerprint.clone(),
             });
+            self.changed(layer, name, sighting(version), event.timestamp);
         }
+    }
+
+    fn fold_restore(&mut self, event: &Event) {
+        if let (Status::Success, Detail::Secret { layer, name, version, .. }) = (event.result.status, &event.detail) {
+            self.changed(layer, name, sighting(version), event.timestamp);
+        }
+    }
+
+    fn fold_version(&mut self, event: &Event) {
+        if let (Status::Success, Detail::Version { layer, name, to, .. }) = (event.result.status, &event.detail) {
+            let known = Known { sighting: to.clone(), at: event.timestamp, ours: false };
+            self.versions.insert(Self::key(layer, name), known);
+        }
+    }
+
+    /// A change through us. Storing a map makes every key in it anew; changing a key makes another version of its map.
+    fn changed(&mut self, layer: &str, name: &str, sighting: Sighting, at: Timestamp) {
+        let key = Self::key(layer, name);
+        let is_inside = |other: &str| other.strip_prefix(&key).is_some_and(|rest| rest.starts_with(['.', '#']));
+        let inside = self.versions.range(key.clone()..).take_while(|(other, _)| other.starts_with(&key));
+        let inside: Vec<String> =
+            inside.filter(|(other, _)| is_inside(other)).map(|(other, _)| other.clone()).collect();
+        inside.iter().for_each(|other| _ = self.versions.remove(other));
+        if let Some((map, _)) = name.split_once('#') {
+            let version = if sighting == Sighting::Absent { Sighting::Present } else { sighting.clone() };
+            self.versions.insert(Self::key(layer, map), Known { sighting: version, at, ours: true });
+        }
+        self.versions.insert(key, Known { sighting, at, ours: true });
     }
 
     fn fold_delete(&mut self, event: &Event) {
         if let (Status::Success, Detail::Secret { layer, name, .. }) = (event.result.status, &event.detail) {
             self.secrets.remove(&Self::key(layer, name));
+            self.changed(layer, name, Sighting::Absent, event.timestamp);
         }
     }
 
@@ -160,6 +223,16 @@ impl State {
             self.last_refusal = Some((event.timestamp, format!("{}, {asked}", event.actor.id)));
         }
     }
+}
+
+/// `path#a.b`: itself, `path#a`, `path`.
+fn names_around(name: &str) -> impl Iterator<Item = &str> {
+    let above = name.match_indices(['.', '#']).map(|(at, _)| &name[..at]);
+    std::iter::once(name).chain(above)
+}
+
+fn sighting(version: &Option<String>) -> Sighting {
+    version.clone().map_or(Sighting::Present, Sighting::Version)
 }
 
 impl Switch {
@@ -218,3 +291,7 @@ impl Switch {
 #[cfg(test)]
 #[path = "state_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "version_fold_tests.rs"]
+mod version_tests;
