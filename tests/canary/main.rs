@@ -8,3 +8,4 @@ mod birds;
 mod elsewhere;
 mod onscreen;
 mod said;
+mod search;
