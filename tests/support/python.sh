@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes target/venv with what the tests hold the program against: Python's own cryptography.
+# Makes target/venv with what the tests hold the program against: Python's own cryptography, OpenBao, moto.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 want="$(cat tests/support/requirements.txt)"
