@@ -3,6 +3,7 @@
 
 use crate::heading::{Label, heading};
 use crate::pen::{Pen, below, first, from, row};
+use crate::picture::spark;
 use crate::theme::Role;
 use crate::words;
 use crate::worry::stale_backend;
@@ -24,8 +25,14 @@ struct Tile {
     state: String,
     role: Role,
     read: String,
+    history: Vec<u64>,
+    token: (String, Role),
+    names: String,
+    confined: (&'static str, Role),
     isolation: String,
     summary: String,
+    /// The summary is an error.
+    failed: bool,
     selected: bool,
 }
 
@@ -78,6 +85,29 @@ pub(crate) fn state(model: &Model, row: &BackendRow) -> (String, Role) {
     }
 }
 
+/// How far its process is confined, in one word.
+pub(crate) fn confined(row: &BackendRow) -> (&'static str, Role) {
+    match (row.confinement.is_empty(), row.unconfined.is_empty()) {
+        (false, true) => ("confined", Role::Ok),
+        (false, false) => ("PARTLY", Role::DueSoon),
+        (true, false) => ("none", Role::DueSoon),
+        (true, true) if row.isolation.starts_with("child") => ("none", Role::DueSoon),
+        // There is no process to confine.
+        (true, true) => ("-", Role::Muted),
+    }
+}
+
+/// How long the credential that it logs in with is good, where that is known.
+pub(crate) fn token(model: &Model, row: &BackendRow) -> Option<(String, Role)> {
+    let left = row.expires_at?.duration_since(model.now);
+    Some(match left.as_secs() {
+        ..=0 => ("EXPIRED".to_owned(), Role::Danger),
+        1..600 => (words::left(left), Role::Danger),
+        600..3_600 => (words::left(left), Role::DueSoon),
+        _ => (words::left(left), Role::Text),
+    })
+}
+
 fn tile(model: &Model, row: &BackendRow, selected: Option<&str>) -> Tile {
     let (state, role) = state(model, row);
     let summary = match (&row.error, row.warnings.first()) {
@@ -91,21 +121,73 @@ fn tile(model: &Model, row: &BackendRow, selected: Option<&str>) -> Tile {
         state,
         role,
         read: row.latency_us.map_or_else(|| "-".to_owned(), words::took),
+        history: row.history_us.clone(),
+        token: token(model, row).unwrap_or_else(|| ("-".to_owned(), Role::Muted)),
+        names: row.names.map_or_else(|| "-".to_owned(), |names| names.to_string()),
+        confined: confined(row),
         isolation: row.isolation.clone(),
         summary,
+        failed: row.error.is_some(),
         selected: selected == Some(row.name.as_str()),
+    }
+}
+
+/// Where the columns stand: each its start and width; a width of 0 is left out.
+struct Columns {
+    name: (u16, u16),
+    state: (u16, u16),
+    read: (u16, u16),
+    spark: (u16, u16),
+    token: (u16, u16),
+    names: (u16, u16),
+    plugin: (u16, u16),
+    says: (u16, u16),
+}
+
+/// ```text
+///  > name    state.......... read.... spark.  token.... names  confined child 4121  what it says
+/// ```
+fn columns(view: &View, width: u16) -> Columns {
+    let longest = view.tiles.iter().map(|tile| crate::pen::columns(&tile.name)).max().unwrap_or(0);
+    let (spark, token, names) = match width {
+        0..64 => (0, 0, 0),
+        64..78 => (0, 9, 6),
+        78..96 => (6, 9, 6),
+        _ => (12, 10, 6),
+    };
+    let says = if width >= 108 { width } else { 0 };
+    let mut at = 2;
+    let mut place = |wide: u16, gap: u16| {
+        let start = at;
+        if wide > 0 {
+            at += wide + gap;
+        }
+        (start, wide)
+    };
+    Columns {
+        name: place(longest.clamp(8, 14), 1),
+        state: place(15, 1),
+        read: place(7, 1),
+        spark: place(spark, 0),
+        token: place(token, 0),
+        names: place(names, 2),
+        plugin: place(if says > 0 { 21 } else { width }, 2),
+        says: place(says, 0),
     }
 }
 
 /// Draws the tiles with their heading, each on one row or on two. Gives where the selected one is.
 pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, area: Rect, rows_each: u16) -> Option<Position> {
-    let name = view.tiles.iter().map(|tile| crate::pen::columns(&tile.name)).max().unwrap_or(0).clamp(8, 14);
-    let state = 2 + name + 1;
-    let read = state + 16;
-    let plugin = read + 9 + 2;
-    let mut labels = vec![Label::To(read + 9, "read"), Label::At(plugin, "plugin")];
-    if rows_each == 1 {
-        labels.push(Label::At(plugin + 14, "holds"));
+    let columns = columns(view, area.width);
+    let to = |(start, width): (u16, u16)| start + width;
+    let mut labels = vec![Label::At(columns.state.0, "state"), Label::To(to(columns.read), "read")];
+    if columns.token.1 > 0 {
+        labels.push(Label::To(to(columns.token), "token"));
+        labels.push(Label::To(to(columns.names), "names"));
+    }
+    labels.push(Label::At(columns.plugin.0, "plugin"));
+    if columns.says.1 > 0 && rows_each == 1 {
+        labels.push(Label::At(columns.says.0, "says"));
     }
     heading(pen, row(area, 0), "BACKENDS", &view.rest, &labels);
     let body = below(area, 1);
@@ -118,29 +200,52 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, area: Rect, rows_each: u16) -
     for (index, tile) in view.tiles.iter().enumerate() {
         let at = index as u16 * rows_each;
         let line = row(body, at);
-        let mark = match (tile.selected, tile.role == Role::Danger) {
-            (true, _) => ">",
-            (false, true) => "!",
-            _ => "",
-        };
-        let named = pen.put(first(from(line, 2), name), &tile.name, Role::Strong);
-        pen.put(first(from(line, state), 15), &tile.state, tile.role);
-        pen.put_right(first(from(line, read), 9), &tile.read, Role::Text);
-        if rows_each == 1 {
-            pen.put(first(from(line, plugin), 13), &tile.isolation, Role::Muted);
-            pen.put(from(line, plugin + 14), &tile.summary, Role::Text);
-        } else {
-            pen.put(from(line, plugin), &tile.isolation, Role::Muted);
-            let role = if tile.role == Role::Danger { Role::Danger } else { Role::Muted };
-            pen.put(from(row(body, at + 1), state), &tile.summary, role);
+        draw_tile(pen, line, &columns, tile, rows_each == 1);
+        if rows_each > 1 {
+            let role = if tile.failed { Role::Danger } else { Role::Muted };
+            pen.put(from(row(body, at + 1), columns.state.0), &tile.summary, role);
         }
-        if tile.selected {
-            pen.tint(first(line, 2 + named), Role::Selected);
-            if !line.is_empty() {
-                cursor = Some(Position::new(line.x, line.y));
-            }
+        if tile.selected && !line.is_empty() {
+            cursor = Some(Position::new(line.x, line.y));
         }
-        pen.put(first(line, 1), mark, if tile.selected { Role::Selected } else { Role::Danger });
     }
     cursor
+}
+
+/// One tile's first row. Where it is the only one, what is wrong takes the room of what a healthy one tells.
+fn draw_tile(pen: &mut Pen<'_>, line: Rect, columns: &Columns, tile: &Tile, alone: bool) {
+    let field = |(start, width): (u16, u16)| first(from(line, start), width);
+    let is_bad = tile.role == Role::Danger;
+    let named = pen.put(field(columns.name), &tile.name, Role::Strong);
+    pen.put(field(columns.state), &tile.state, tile.role);
+    pen.put_right(field(columns.read), &tile.read, Role::Text);
+    if alone && tile.failed && columns.says.1 == 0 {
+        pen.put(from(line, to_next(columns.read)), &tile.summary, Role::Danger);
+    } else {
+        let last = &tile.history[tile.history.len().saturating_sub(usize::from(columns.spark.1))..];
+        let spark = spark(last, 0, pen.ascii);
+        pen.put(field(columns.spark), &spark, Role::Gauge);
+        pen.put_right(field(columns.token), &tile.token.0, tile.token.1);
+        pen.put_right(field(columns.names), &tile.names, Role::Text);
+        let (word, role) = tile.confined;
+        let word = if word == "-" { String::new() } else { format!("{word} ") };
+        pen.put_all(field(columns.plugin), &[(&word, role), (&tile.isolation, Role::Muted)]);
+        if alone {
+            pen.put(field(columns.says), &tile.summary, if tile.failed { Role::Danger } else { Role::Text });
+        }
+    }
+    if tile.selected {
+        pen.tint(first(line, 2 + named), Role::Selected);
+    }
+    let mark = match (tile.selected, is_bad) {
+        (true, _) => ">",
+        (false, true) => "!",
+        _ => "",
+    };
+    pen.put(first(line, 1), mark, if tile.selected { Role::Selected } else { Role::Danger });
+}
+
+/// The column after a column and its gap.
+fn to_next((start, width): (u16, u16)) -> u16 {
+    start + width + 2
 }

@@ -42,7 +42,7 @@ impl View {
                     ("find", "a word, severity>=MAJOR, actor=alice, since=-10m")
                 }
                 Purpose::Find => ("find", "Enter keeps it, Tab all lines, Esc back"),
-                Purpose::FilterSecrets => ("filter secrets", "Enter keeps it, Esc back"),
+                Purpose::FilterSecrets => ("search names", "Enter keeps it, Esc back"),
                 Purpose::FilterBackends => ("filter backends", "Enter keeps it, Esc back"),
             };
             let hint = match &entry.wrong {

@@ -1,6 +1,6 @@
 //! The whole screen, composed by its size. Refuses to draw outside the area it is given, at any size.
 
-use crate::pen::{Pen, below, row};
+use crate::pen::{Pen, below, first, from, row};
 use crate::theme::Theme;
 use crate::{
     audit, backend, backends, band, dialogs, foot, help, hold, keys, kill, line, overview, palette, secret, secrets,
@@ -80,21 +80,35 @@ pub(crate) fn draw_tail(model: &Model, pen: &mut Pen<'_>, area: Rect) -> Option<
     audit::draw(&view, pen, area)
 }
 
+/// From here on list and detail stand side by side.
+const WIDE: u16 = 130;
+
 fn secrets_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Position> {
-    let table = secrets::View::of(model);
     let detail = secret::View::of(model);
-    let wanted = detail.as_ref().map_or(3, secret::View::height);
-    if body.height < wanted + 6 {
-        if model.secrets.open {
-            secret::draw(detail.as_ref(), pen, body);
-            return detail.map(|_| Position::new(body.x, body.y + 1));
-        }
-        return secrets::draw(&table, pen, body);
+    let table = |pen: &mut Pen<'_>, area: Rect| secrets::draw(&secrets::View::of(model, area.height), pen, area);
+    if body.width >= WIDE {
+        let (left, right) = beside(body, body.width * 11 / 20);
+        let cursor = table(pen, left);
+        secret::draw(detail.as_ref(), pen, right);
+        return cursor;
     }
-    let list = table.height().min(body.height - wanted - 1);
-    let cursor = secrets::draw(&table, pen, first_rows(body, list));
+    if model.secrets.open && body.height < 30 {
+        secret::draw(detail.as_ref(), pen, body);
+        return detail.map(|_| Position::new(body.x, body.y + 1));
+    }
+    let wanted = detail.as_ref().map_or(3, |view| view.height(body.width));
+    if body.height < wanted + 6 && !model.secrets.open {
+        return table(pen, body);
+    }
+    let list = secrets::height(model).min(body.height.saturating_sub(wanted + 1).max(body.height / 3));
+    let cursor = table(pen, first_rows(body, list));
     secret::draw(detail.as_ref(), pen, below(body, list));
     cursor
+}
+
+/// Two parts beside each other, the left one of this width.
+fn beside(body: Rect, width: u16) -> (Rect, Rect) {
+    (first(body, width), from(body, width + 2))
 }
 
 fn audit_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Position> {
@@ -108,16 +122,21 @@ fn audit_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Position
 fn backends_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Position> {
     let tiles = backends::View::of(model);
     let detail = backend::View::of(model);
+    if body.width >= WIDE {
+        let (left, right) = beside(body, (body.width / 2).clamp(80, 110));
+        let cursor = backends::draw(&tiles, pen, left, 2);
+        backend::draw(detail.as_ref(), pen, right);
+        return cursor;
+    }
     let list = (tiles.count() + 1).min(body.height);
-    if body.height < list + 8 {
-        if model.backends.open {
-            backend::draw(detail.as_ref(), pen, body);
-            return detail.map(|_| Position::new(body.x, body.y + 1));
-        }
-        return backends::draw(&tiles, pen, body, 1);
+    if model.backends.open && body.height < 30 {
+        backend::draw(detail.as_ref(), pen, body);
+        return detail.map(|_| Position::new(body.x, body.y + 1));
     }
     let cursor = backends::draw(&tiles, pen, first_rows(body, list), 1);
-    backend::draw(detail.as_ref(), pen, below(body, list + 1));
+    if body.height >= list + 8 {
+        backend::draw(detail.as_ref(), pen, below(body, list));
+    }
     cursor
 }
 

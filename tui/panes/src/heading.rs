@@ -30,7 +30,7 @@ pub(crate) fn heading(pen: &mut Pen<'_>, row: Rect, name: &str, rest: &str, labe
             Label::To(end, text) => (end.saturating_sub(columns(text)), *text),
         };
         let end = start + columns(text);
-        if start < used + 1 || end + 1 > row.width {
+        if text.is_empty() || start < used + 1 || end + 1 > row.width {
             continue;
         }
         let field = first(from(row, start - 1), columns(text) + 2);

@@ -69,7 +69,10 @@ fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
     let screens = screens.iter().filter(|(screen, _)| *screen != model.screen).filter_map(|(_, action)| shown(*action));
     let here: &[Action] = match model.screen {
         Screen::Overview => &[Action::Find, Action::Reveal, Action::ReadAgain, Action::Pause, Action::Palette],
-        Screen::Secrets => &[Action::Reveal, Action::Find, Action::Copy, Action::ReadAgain, Action::Palette],
+        Screen::Secrets if model.secrets.open => &[Action::Fold, Action::Reveal, Action::ReadAgain, Action::HalfDown],
+        Screen::Secrets => {
+            &[Action::Open, Action::Find, Action::Reveal, Action::Copy, Action::ReadAgain, Action::Palette]
+        }
         Screen::Audit => &[
             Action::Find,
             Action::Open,
@@ -79,13 +82,13 @@ fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
             Action::NextMajor,
             Action::NextCritical,
         ],
-        Screen::Backends => &[Action::ReadAgain, Action::Find, Action::Copy, Action::Palette],
+        Screen::Backends if model.backends.open => &[Action::Fold, Action::ReadAgain, Action::HalfDown],
+        Screen::Backends => &[Action::Open, Action::ReadAgain, Action::Find, Action::Copy, Action::Palette],
     };
     let free = model.setup.access.is_free();
     let here = here.iter().filter(|action| free || !row(**action).guarded).filter_map(|action| match action {
-        Action::Find if !matches!(model.screen, Screen::Audit | Screen::Overview) => {
-            Some(format!("{} filter", keymap.shown(Action::Find)))
-        }
+        Action::Find if model.screen == Screen::Secrets => Some(format!("{} search", keymap.shown(Action::Find))),
+        Action::Find if model.screen == Screen::Backends => Some(format!("{} filter", keymap.shown(Action::Find))),
         _ => shown(*action),
     });
     let mut here: Vec<String> = here.collect();

@@ -8,6 +8,7 @@ mod audit;
 mod backend;
 mod backends;
 mod band;
+mod detail;
 mod dialogs;
 mod digits;
 mod engines;

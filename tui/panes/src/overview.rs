@@ -93,7 +93,7 @@ fn draw_narrow(model: &Model, pen: &mut Pen<'_>, body: Rect, with_engines: bool)
         engines::draw(view, pen, first_rows(body, engines_rows));
     }
     let body = below(body, engines_rows);
-    let table = secrets::View::of(model);
+    let table_rows = secrets::height(model);
     let tiles = backends::View::of(model);
     let tries = tries::View::of(model);
     let tries_rows = tries.as_ref().map_or(0, |view| view.height(body.width)).min(body.height / 3);
@@ -103,7 +103,7 @@ fn draw_narrow(model: &Model, pen: &mut Pen<'_>, body: Rect, with_engines: bool)
     let tiles_rows = if room >= 16 + tiles_rows.min(5) - 2 { tiles_rows.min(6) } else { 0 };
     let room = room - tiles_rows;
     // The audit keeps a third and four rows at least; the secrets take what they need of the rest.
-    let secrets_rows = table.height().min(room - (room * 9 / 20).max((room / 2).min(5)));
+    let secrets_rows = table_rows.min(room - (room * 9 / 20).max((room / 2).min(5)));
     let mut at = 0;
     let mut part = |rows: u16| {
         let area = first_rows(below(body, at), rows);
@@ -114,7 +114,8 @@ fn draw_narrow(model: &Model, pen: &mut Pen<'_>, body: Rect, with_engines: bool)
         let area = part(tries_rows);
         tries::draw(view, pen, area);
     }
-    let cursor = secrets::draw(&table, pen, part(secrets_rows));
+    let area = part(secrets_rows);
+    let cursor = secrets::draw(&secrets::View::of(model, area.height), pen, area);
     backends::draw(&tiles, pen, part(tiles_rows), 1);
     draw_tail(model, pen, below(body, at));
     cursor
@@ -123,7 +124,7 @@ fn draw_narrow(model: &Model, pen: &mut Pen<'_>, body: Rect, with_engines: bool)
 fn draw_wide(model: &Model, pen: &mut Pen<'_>, body: Rect, with_engines: bool) -> Option<Position> {
     let engines = engines::View::of(model).filter(|_| with_engines);
     let ways = paths::View::of(model).filter(|_| engines.as_ref().is_some_and(|view| view.count() > 0));
-    let table = secrets::View::of(model);
+    let table_rows = secrets::height(model);
     let tiles = backends::View::of(model);
     let tries = tries::View::of(model);
     let detail = secret::View::of(model);
@@ -131,10 +132,9 @@ fn draw_wide(model: &Model, pen: &mut Pen<'_>, body: Rect, with_engines: bool) -
     let engines_rows = engines.as_ref().map_or(0, engines::View::height).min(body.height / 4);
     let ways_rows = ways.as_ref().map_or(0, paths::View::height).min(3);
     let above = engines_rows + ways_rows;
-    let table_rows = table.height();
     let tiles_rows = 1 + tiles.count() * 2;
     let tries_rows = tries.as_ref().map_or(0, |view| view.height(right.width.min(99)));
-    let detail_rows = detail.as_ref().map_or(2, secret::View::height);
+    let detail_rows = detail.as_ref().map_or(2, |view| view.height(right.width));
     // The lines to try stand under the secrets, and the detail where the upper half stays lowest with it.
     let under_tiles = (above + table_rows + tries_rows).max(tiles_rows + detail_rows);
     let under_table = (above + table_rows + tries_rows + detail_rows).max(tiles_rows);
@@ -149,7 +149,8 @@ fn draw_wide(model: &Model, pen: &mut Pen<'_>, body: Rect, with_engines: bool) -
     let left = below(left, above);
     let spare = tries_rows + if under_table < under_tiles { detail_rows } else { 0 };
     let shown_rows = table_rows.min(left.height.saturating_sub(spare).max(left.height / 2));
-    let cursor = secrets::draw(&table, pen, first_rows(left, shown_rows));
+    let area = first_rows(left, shown_rows);
+    let cursor = secrets::draw(&secrets::View::of(model, area.height), pen, area);
     let mut rest = below(left, shown_rows);
     if let Some(view) = tries.as_ref().filter(|_| rest.height > 1) {
         tries::draw(view, pen, first_rows(rest, tries_rows));

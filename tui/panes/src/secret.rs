@@ -1,12 +1,12 @@
-//! One secret in detail: where it comes from, what it overrides, how old it is and who touched it. Refuses the value,
-//! except for the seconds of a reveal.
+//! One secret in detail: where it comes from, what it overrides, its versions, how old it is and who touched it. Refuses
+//! the value, except for the seconds of a reveal, and an answer of the backend that is of another secret.
 
-use crate::heading::heading;
-use crate::pen::{Pen, below, first, from, row};
+use crate::detail::{self, Line, Table};
+use crate::pen::{Pen, below, row};
 use crate::theme::Role;
 use crate::words;
-use quarterdeck_app::{Action, Model, Reveal, SecretId};
-use quarterdeck_domain::overview::SecretRow;
+use quarterdeck_app::{Action, Model, Reveal, Screen, SecretId};
+use quarterdeck_domain::overview::{Holder, SecretDetail, SecretRow, VersionRow};
 use quarterdeck_domain::rotation::{Age, SecretState};
 use quarterdeck_domain::sanitise;
 use ratatui::layout::Rect;
@@ -15,14 +15,16 @@ use zeroize::Zeroizing;
 
 /// A masked value: always as long, so that it tells nothing.
 const MASK: &str = "************";
-const LABEL: u16 = 13;
 
 /// The detail as it is shown.
 #[derive(Clone, PartialEq)]
 pub(crate) struct View {
     name: String,
-    lines: Vec<(&'static str, String, Role)>,
+    lines: Vec<Line>,
     value: Shown,
+    scroll: usize,
+    /// How to see what is hidden below.
+    how: String,
 }
 
 #[derive(Clone, PartialEq)]
@@ -36,8 +38,8 @@ impl View {
     pub(crate) fn of(model: &Model) -> Option<Self> {
         let row = model.secrets.selected()?;
         let id = SecretId::of(row);
-        let reveal = model.setup.keymap.shown(Action::Reveal);
-        let unlock = model.setup.keymap.shown(Action::Unlock);
+        let keymap = &model.setup.keymap;
+        let (reveal, unlock) = (keymap.shown(Action::Reveal), keymap.shown(Action::Unlock));
         let value = match (&model.reveal, model.revealed(&id)) {
             (_, Some((value, until))) => {
                 let left = until.duration_since(model.now);
@@ -48,32 +50,122 @@ impl View {
             _ if model.setup.access.is_free() => Shown::Masked(format!("{reveal} reveals it for 10 s; it is recorded")),
             _ => Shown::Masked(format!("look only: {unlock} unlocks")),
         };
-        Some(Self { name: row.name.clone(), lines: lines(model, row), value })
+        let open = model.screen == Screen::Secrets && model.secrets.open;
+        let (lines, scroll, how) = if open {
+            (open_lines(model, row), model.secrets.scroll, Action::HalfDown)
+        } else {
+            (closed_lines(model, row), 0, Action::Open)
+        };
+        Some(Self { name: row.name.clone(), lines, value, scroll, how: keymap.shown(how) })
     }
 
-    /// Rows it needs with its heading.
-    pub(crate) fn height(&self) -> u16 {
-        self.lines.len() as u16 + 2
+    /// Rows it needs with its heading at this width.
+    pub(crate) fn height(&self, width: u16) -> u16 {
+        detail::height(&self.lines, width) + 2
     }
 }
 
-fn lines(model: &Model, row: &SecretRow) -> Vec<(&'static str, String, Role)> {
-    let mut lines = Vec::new();
-    let version = row.version.as_deref().map(|version| format!(", {}", words::version(Some(version))));
+fn field(label: &str, text: impl Into<String>, role: Role) -> Line {
+    Line::Field(label.into(), text.into(), role)
+}
+
+/// What the list knows.
+fn closed_lines(model: &Model, row: &SecretRow) -> Vec<Line> {
+    let mut lines = vec![comes_from(row), overrides(row)];
+    lines.extend(events(model, row));
+    lines.extend(times(model, row));
+    lines.extend(history(model, row));
+    if model.screen == Screen::Secrets {
+        let open = model.setup.keymap.shown(Action::Open);
+        lines.push(field("versions", format!("{open} asks {} for them", row.layer), Role::Muted));
+    }
+    lines
+}
+
+/// What the backend told, first what a person has to know.
+fn open_lines(model: &Model, row: &SecretRow) -> Vec<Line> {
+    let mut lines = vec![comes_from(row)];
+    let told = model.inspect.told.as_deref();
+    if let Some((what, next)) = told.and_then(|told| told.error.as_ref()) {
+        lines.push(Line::Whole("not told".into(), what.clone(), Role::Danger));
+        if !next.is_empty() {
+            lines.push(Line::Whole("to do".into(), next.clone(), Role::Strong));
+        }
+    }
+    lines.extend(events(model, row));
+    lines.extend(times(model, row));
+    let facts = told.map_or(&[][..], |told| &told.facts);
+    lines.extend(facts.iter().map(|(label, text)| Line::Whole(label.clone(), text.clone(), Role::Text)));
+    let holders = told.map_or(&[][..], |told| &told.holders);
+    if holders.len() < 2 {
+        lines.push(overrides(row));
+    }
+    lines.extend(history(model, row));
+    lines.extend(told.map(|told| fresh(model, told)));
+    // Tables stand last: what follows one would seem to belong to it.
+    match told {
+        None => lines.push(field("versions", format!("asked for at {}", row.layer), Role::Muted)),
+        Some(told) => lines.push(versions(model, told)),
+    }
+    if holders.len() > 1 {
+        lines.push(held_by(model, holders));
+    }
+    lines.extend(told.filter(|told| !told.labels.is_empty()).map(tags));
+    lines
+}
+
+fn comes_from(row: &SecretRow) -> Line {
+    let version = row.version.as_deref().map(|version| format!(", {}", words::version_id(version)));
     let backend = if row.backend == row.layer { String::new() } else { format!(", backend {}", row.backend) };
-    lines.push(("comes from", format!("layer {}{backend}{}", row.layer, version.unwrap_or_default()), Role::Text));
-    let overrides = if row.shadows.is_empty() {
-        ("no other layer has this name".to_owned(), Role::Muted)
+    field("comes from", format!("layer {}{backend}{}", row.layer, version.unwrap_or_default()), Role::Text)
+}
+
+fn overrides(row: &SecretRow) -> Line {
+    if row.shadows.is_empty() {
+        field("overrides", "no other layer has this name", Role::Muted)
     } else {
-        (format!("{}: set there too, and not used", row.shadows.join(", ")), Role::DueSoon)
-    };
-    lines.push(("overrides", overrides.0, overrides.1));
-    lines.push(("state", state(model, row), crate::secrets::role(row.state)));
-    lines.push(("age", age(model, row), Role::Text));
+        field("overrides", format!("{}: set there too, and not used", row.shadows.join(", ")), Role::DueSoon)
+    }
+}
+
+/// What happened to it, or will by itself.
+fn events(model: &Model, row: &SecretRow) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let until = |at| words::left(model.now.duration_since(at).checked_neg().unwrap_or_default());
+    if let Some(at) = row.deletes_at {
+        let text = if at > model.now {
+            format!("there; gone for good in {}; quarterdeck secrets restore {}", until(at), row.name)
+        } else {
+            "there, and gone for good".to_owned()
+        };
+        lines.push(Line::Whole("DELETED".into(), text, Role::DueSoon));
+    }
+    if let Some(at) = row.changed_at {
+        let ago = words::age(model.now.duration_since(at));
+        lines.push(field(
+            "CHANGED",
+            format!("{ago} ago, {}, not through this program", words::moment(at)),
+            Role::Strong,
+        ));
+    }
+    if let Some(at) = row.rotates_at {
+        let who = row.backend.to_uppercase();
+        lines.push(field(
+            "rotated by",
+            format!("{who} itself, next in {}, {}", until(at), words::moment(at)),
+            Role::Text,
+        ));
+    }
+    lines
+}
+
+fn times(model: &Model, row: &SecretRow) -> [Line; 2] {
+    [field("state", state(model, row), crate::secrets::role(row.state)), field("age", age(model, row.age), Role::Text)]
+}
+
+/// What this program knows of it, and what a person may do.
+fn history(model: &Model, row: &SecretRow) -> Vec<Line> {
     let days = row.period.as_secs() / 86_400;
-    lines.push(("allowed", words::count(usize::try_from(days).unwrap_or(0), "day"), Role::Text));
-    let by = row.written_by.clone().unwrap_or_else(|| "not through this program".into());
-    lines.push(("written by", by, Role::Text));
     let read = match row.last_read {
         Some(at) => {
             let times = words::count(usize::try_from(row.reads).unwrap_or(usize::MAX), "time");
@@ -81,15 +173,92 @@ fn lines(model: &Model, row: &SecretRow) -> Vec<(&'static str, String, Role)> {
         }
         None => "never through this program".into(),
     };
-    lines.push(("last read", read, Role::Text));
     let change = if row.writable {
         format!("quarterdeck secrets set {}", row.name)
     } else {
         format!("not from here: {} is set outside", row.layer)
     };
-    lines.push(("to change it", change, Role::Text));
-    lines.extend(row.warnings.iter().map(|warning| ("!", warning.clone(), Role::Danger)));
+    let by = row.written_by.clone().unwrap_or_else(|| "not through this program".into());
+    let mut lines = vec![
+        field("allowed", words::count(usize::try_from(days).unwrap_or(0), "day"), Role::Text),
+        field("written by", by, Role::Text),
+        field("last read", read, Role::Text),
+        field("to change it", change, Role::Text),
+    ];
+    lines.extend(row.warnings.iter().map(|warning| Line::Whole("!".into(), warning.clone(), Role::Danger)));
     lines
+}
+
+/// How old this news is.
+fn fresh(model: &Model, told: &SecretDetail) -> Line {
+    let again = if model.inspect.is_awaited() {
+        "asked again".to_owned()
+    } else {
+        format!("{} asks again", model.setup.keymap.shown(Action::ReadAgain))
+    };
+    let ago = words::age(model.now.duration_since(told.asked_at));
+    field("told by", format!("{} {ago} ago; {again}", told.layer), Role::Muted)
+}
+
+/// The versions, newest first.
+fn versions(model: &Model, told: &SecretDetail) -> Line {
+    if told.versions.is_empty() {
+        let none = if told.error.is_some() { "not known" } else { "none are kept there" };
+        return field("versions", none, Role::Muted);
+    }
+    Line::Table(Table {
+        name: "VERSIONS",
+        rest: told.versions.len().to_string(),
+        columns: &["version", "stage", "age", "labels"],
+        rows: told.versions.iter().map(|version| version_row(model, version)).collect(),
+    })
+}
+
+fn version_row(model: &Model, version: &VersionRow) -> (Vec<String>, Role) {
+    let (stage, role) = match (version.gone, version.stage) {
+        ("", "") => ("-".to_owned(), Role::Text),
+        ("", "current") => ("current".to_owned(), Role::Ok),
+        ("", stage) => (stage.to_owned(), Role::Text),
+        (gone, _) => (gone.to_uppercase(), Role::Muted),
+    };
+    let labels = if version.labels.is_empty() { "-".to_owned() } else { version.labels.join(", ") };
+    (vec![words::version_id(&version.id), stage, short_age(model, version.age), labels], role)
+}
+
+/// Every layer that has it: the winner first, and what it hides.
+fn held_by(model: &Model, holders: &[Holder]) -> Line {
+    let rows = holders.iter().enumerate().map(|(at, holder)| {
+        let role = if at == 0 { Role::Text } else { Role::Muted };
+        let layer = if at == 0 { format!("{}, used", holder.layer) } else { holder.layer.clone() };
+        let version = holder.version.as_deref().map_or_else(|| "-".to_owned(), words::version_id);
+        let cells = vec![layer, version, short_age(model, holder.age), holder.name.clone()];
+        (cells, role)
+    });
+    Line::Table(Table {
+        name: "HELD BY",
+        rest: words::count(holders.len(), "layer"),
+        columns: &["layer", "version", "age", "its name there"],
+        rows: rows.collect(),
+    })
+}
+
+/// What the backend keeps beside it for people: tags, custom metadata.
+fn tags(told: &SecretDetail) -> Line {
+    let rows = told.labels.iter().map(|(name, text)| (vec![name.clone(), text.clone()], Role::Text));
+    Line::Table(Table {
+        name: "TAGS",
+        rest: told.labels.len().to_string(),
+        columns: &["tag", ""],
+        rows: rows.collect(),
+    })
+}
+
+fn short_age(model: &Model, age: Age) -> String {
+    match (age, age.at(model.now).map(words::age)) {
+        (Age::AtLeastSince(_), Some(old)) => format!("over {old}"),
+        (_, Some(old)) => old,
+        _ => "not known".to_owned(),
+    }
 }
 
 fn state(model: &Model, row: &SecretRow) -> String {
@@ -107,9 +276,8 @@ fn state(model: &Model, row: &SecretRow) -> String {
     }
 }
 
-fn age(model: &Model, row: &SecretRow) -> String {
-    let old = row.age.at(model.now).map(words::age);
-    match (row.age, old) {
+fn age(model: &Model, age: Age) -> String {
+    match (age, age.at(model.now).map(words::age)) {
         (Age::Since(made), Some(old)) => format!("{old}, made {}", words::moment(made)),
         (Age::AtLeastSince(made), Some(old)) => {
             format!("at least {old}: the whole store is of {}", words::moment(made))
@@ -118,29 +286,25 @@ fn age(model: &Model, row: &SecretRow) -> String {
     }
 }
 
-/// Draws the detail with its heading.
+/// Draws the detail with its heading. The value stands still; what is below it is scrolled.
 pub(crate) fn draw(view: Option<&View>, pen: &mut Pen<'_>, area: Rect) {
     let Some(view) = view else {
-        heading(pen, row(area, 0), "DETAIL", "", &[]);
-        pen.put(from(row(area, 1), 2), "Nothing is selected.", Role::Muted);
+        detail::title(pen, area, "", (0, 0), "");
+        pen.put(crate::pen::from(row(area, 1), 2), "Nothing is selected.", Role::Muted);
         return;
     };
-    heading(pen, row(area, 0), "DETAIL", &view.name, &[]);
-    let body = below(area, 1);
-    let field = |index: u16| (first(from(row(body, index), 2), LABEL - 1), from(row(body, index), 2 + LABEL));
-    let (label, line) = field(0);
+    let body = detail::body(area);
+    let (label, line) = detail::field(&view.lines, row(body, 0));
     pen.put(label, "value", Role::Label);
-    let mut at = 1;
-    match &view.value {
-        Shown::Masked(how) => _ = pen.put_all(line, &[(MASK, Role::Muted), ("  ", Role::Text), (how, Role::Muted)]),
-        Shown::Value { text, left } => at = draw_value(pen, body, line, text.expose(), left),
-    }
-    for (name, text, role) in &view.lines {
-        let (label, line) = field(at);
-        pen.put(label, name, if *name == "!" { Role::Danger } else { Role::Label });
-        pen.put(line, text, *role);
-        at += 1;
-    }
+    let used = match &view.value {
+        Shown::Masked(how) => {
+            pen.put_all(line, &[(MASK, Role::Muted), ("  ", Role::Text), (how, Role::Muted)]);
+            1
+        }
+        Shown::Value { text, left } => draw_value(pen, body, line, text.expose(), left),
+    };
+    let hidden = detail::draw(&view.lines, view.scroll, pen, below(body, used));
+    detail::title(pen, area, &view.name, hidden, &view.how);
 }
 
 /// Draws a value over as many rows as it needs, at most half of the pane. Gives the rows it took.

@@ -5,21 +5,25 @@ use crate::pen::{Pen, below, first, from, row};
 use crate::picture::{Fill, gauge};
 use crate::theme::Role;
 use crate::words;
-use quarterdeck_app::{Model, SecretId};
+use jiff::SignedDuration;
+use quarterdeck_app::Model;
 use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::rotation::{Age, SecretState};
 use ratatui::layout::{Position, Rect};
 
-/// The table as it is shown.
+/// How long a version that somebody else made is marked in the table.
+const CHANGED_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// The table as it is shown: the rows there is room for, and no others.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     rest: String,
     rows: Vec<Row>,
-    /// The place of the selected row, when the list has one.
-    selected: Option<usize>,
+    /// Columns of the longest name of all.
+    longest: u16,
     empty: Vec<String>,
     /// What is said about the rows that found no room.
-    due_after: Vec<Option<jiff::SignedDuration>>,
+    more: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -31,37 +35,41 @@ struct Row {
     due: String,
     state: String,
     role: Role,
+    state_role: Role,
     selected: bool,
     /// For the wide table.
     written_by: String,
     last_read: String,
 }
 
+/// Rows that the whole table needs with its heading.
+pub(crate) fn height(model: &Model) -> u16 {
+    let rows = model.secrets.count();
+    let rows = if rows == 0 { empty(model).len() } else { rows };
+    // No screen has more rows, and sums of heights stay small.
+    rows.min(1_000) as u16 + 1
+}
+
 impl View {
-    /// Makes the view.
-    pub(crate) fn of(model: &Model) -> Self {
+    /// Makes the view for so many rows, the heading's among them.
+    pub(crate) fn of(model: &Model, height: u16) -> Self {
         let list = &model.secrets;
-        let selected = list.selected().map(SecretId::of);
-        let rows: Vec<Row> = list.shown().map(|row| self::row_of(model, row, selected.as_ref())).collect();
         let order = if list.worst_first() { "worst first" } else { "next due first" };
         let rest = match (list.known, list.filter.is_empty()) {
             (false, _) => "asking".to_owned(),
             (true, true) => format!("{}, {order}", list.rows.len()),
-            (true, false) => format!("{} of {} with '{}'", rows.len(), list.rows.len(), list.filter),
+            (true, false) => format!("{} of {} with '{}'", list.count(), list.rows.len(), list.filter),
         };
+        let selected = list.selected_place();
+        let (start, shown, more) = window(list.count(), selected, usize::from(height.saturating_sub(1)));
+        let rows = list.shown().enumerate().skip(start).take(shown);
         Self {
             rest,
-            selected: rows.iter().position(|row| row.selected),
-            empty: empty(model),
-            due_after: list.shown().map(|row| Some(row.due_at?.duration_since(model.now))).collect(),
-            rows,
+            rows: rows.map(|(at, row)| row_of(model, row, selected == Some(at))).collect(),
+            longest: u16::try_from(list.longest).unwrap_or(u16::MAX),
+            empty: if list.count() == 0 { empty(model) } else { Vec::new() },
+            more: more.then(|| more_text(model, start, shown)),
         }
-    }
-
-    /// Rows it needs with its heading.
-    pub(crate) fn height(&self) -> u16 {
-        let rows = self.rows.len().max(self.empty.len());
-        u16::try_from(rows + 1).unwrap_or(u16::MAX)
     }
 }
 
@@ -81,28 +89,67 @@ fn empty(model: &Model) -> Vec<String> {
     ]
 }
 
-fn row_of(model: &Model, row: &SecretRow, selected: Option<&SecretId>) -> Row {
+fn row_of(model: &Model, row: &SecretRow, selected: bool) -> Row {
     let period = row.period.as_secs();
     let fill = row.age.at(model.now).map(|age| {
         let share = Fill::share(age.as_secs(), period);
         if row.age.is_lower_bound() { Fill::AtLeast(share) } else { Fill::Known(share) }
     });
+    let (state, state_role) = state(model, row);
     Row {
         name: row.name.clone(),
         backend: row.backend.clone(),
         version: words::short_version(row.version.as_deref()),
         fill,
-        due: row.due_at.map_or_else(|| "-".to_owned(), |due| words::left(due.duration_since(model.now))),
-        state: state(model, row),
+        due: due(model, row),
+        state,
         role: role(row.state),
-        selected: selected.is_some_and(|id| id.name == row.name && id.layer == row.layer),
+        state_role,
+        selected,
         written_by: row.written_by.clone().unwrap_or_else(|| "-".into()),
         last_read: row.last_read.map_or_else(|| "-".into(), |at| words::age(model.now.duration_since(at))),
     }
 }
 
-fn state(model: &Model, row: &SecretRow) -> String {
-    let mut parts = match (row.state, row.age) {
+/// When it is due; `AWS 12 d` where the backend rotates it by its own schedule.
+fn due(model: &Model, row: &SecretRow) -> String {
+    let left = |at: jiff::Timestamp| at.duration_since(model.now);
+    match (row.rotates_at, row.due_at) {
+        (Some(at), _) => format!("{} {}", row.backend.to_uppercase(), words::about(left(at))),
+        (None, Some(due)) => words::left(left(due)),
+        (None, None) => "-".to_owned(),
+    }
+}
+
+fn state(model: &Model, row: &SecretRow) -> (String, Role) {
+    let role = role(row.state);
+    // What is wrong stands alone; the detail tells the rest.
+    if role == Role::Danger {
+        return (row.state.words().to_owned(), role);
+    }
+    if let Some(at) = row.deletes_at {
+        return (format!("DELETED {}", words::about(at.duration_since(model.now))), Role::DueSoon);
+    }
+    let changed = row.changed_at.map(|at| model.now.duration_since(at)).filter(|age| *age < CHANGED_FOR);
+    if let Some(age) = changed {
+        return (format!("CHANGED {}", words::age(age)), Role::Strong);
+    }
+    // Who searches asks where a name is, also where it is not used.
+    if !row.shadows.is_empty() && !model.secrets.filter.is_empty() {
+        return (format!("shadows {}", row.shadows.join(", ")), role);
+    }
+    let mut parts = age_words(model, row);
+    if !row.shadows.is_empty() {
+        parts.push(format!("shadows {}", row.shadows.len()));
+    }
+    if !row.warnings.is_empty() && row.backend != "yaml" {
+        parts.insert(0, "warning".to_owned());
+    }
+    (if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }, role)
+}
+
+fn age_words(model: &Model, row: &SecretRow) -> Vec<String> {
+    match (row.state, row.age) {
         (SecretState::NoAgeKnown, Age::AtLeastSince(_)) => {
             let days = row.age.at(model.now).unwrap_or_default().as_secs() / 86_400;
             // Of today or not is no news: the bound says something from a day on.
@@ -112,18 +159,7 @@ fn state(model: &Model, row: &SecretRow) -> String {
         (SecretState::NoAgeKnown, _) if row.backend == "yaml" => vec!["PLAIN TEXT".to_owned()],
         (SecretState::NoAgeKnown, _) => Vec::new(),
         (state, _) => vec![state.words().to_owned()],
-    };
-    // What is wrong stands alone; the detail tells the rest.
-    if role(row.state) == Role::Danger {
-        return parts.concat();
     }
-    if !row.shadows.is_empty() {
-        parts.push(format!("shadows {}", row.shadows.len()));
-    }
-    if !row.warnings.is_empty() && row.backend != "yaml" {
-        parts.insert(0, "warning".to_owned());
-    }
-    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
 }
 
 /// How a state looks.
@@ -165,7 +201,7 @@ fn columns(view: &View, width: u16) -> Columns {
     let gaps = [gauge, backend, version].iter().filter(|width| **width > 0).count() as u16;
     let fixed =
         2 + gauge + backend + version + gaps + due + 2 + state + written + read + if written > 0 { 4 } else { 0 };
-    let longest = view.rows.iter().map(|row| crate::pen::columns(&row.name)).max().unwrap_or(0).clamp(12, 60);
+    let longest = view.longest.clamp(12, 60);
     let room = width.saturating_sub(fixed);
     // In a wide table the columns stay near each other instead of drifting apart.
     let name = if width >= 110 { room.min(longest.max(25)) } else { room };
@@ -211,18 +247,16 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, area: Rect) -> Option<Positio
         }
         return None;
     }
-    let (start, shown, more) = window(view.rows.len(), view.selected, usize::from(body.height));
     let mut cursor = None;
-    for (index, item) in view.rows.iter().enumerate().skip(start).take(shown) {
-        let line = row(body, (index - start) as u16);
+    for (index, item) in view.rows.iter().enumerate() {
+        let line = row(body, index as u16);
         draw_row(pen, line, &columns, item);
         if item.selected && !line.is_empty() {
             cursor = Some(Position::new(line.x, line.y));
         }
     }
-    if more {
-        let text = more_text(view, start, shown);
-        pen.put(from(row(body, shown as u16), 2), &text, Role::Muted);
+    if let Some(text) = &view.more {
+        pen.put(from(row(body, view.rows.len() as u16), 2), text, Role::Muted);
     }
     cursor
 }
@@ -237,12 +271,14 @@ fn window(length: usize, selected: Option<usize>, room: usize) -> (usize, usize,
     (selected.saturating_sub(shown.saturating_sub(1)).min(length - shown), shown, room >= 4)
 }
 
-fn more_text(view: &View, start: usize, shown: usize) -> String {
-    let hidden = view.rows.len() - shown;
-    let soonest = view.due_after.iter().skip(start + shown).flatten().min();
+fn more_text(model: &Model, start: usize, shown: usize) -> String {
+    let list = &model.secrets;
+    let hidden = list.count() - shown;
+    let soonest = list.shown().skip(start + shown).filter_map(|row| row.due_at).min();
+    let soonest = soonest.map(|due| due.duration_since(model.now));
     match (start, soonest) {
         (0, Some(soonest)) if soonest.is_positive() => {
-            format!("{hidden} more, none due before {}", words::left(*soonest))
+            format!("{hidden} more, none due before {}", words::left(soonest))
         }
         (0, _) => format!("{hidden} more"),
         (above, _) if above == hidden => format!("{above} above"),
@@ -266,7 +302,7 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
     }
     let due_role = if item.role == Role::Ok { Role::Text } else { item.role };
     pen.put_right(field(columns.due), &item.due, due_role);
-    pen.put(field(columns.state), &item.state, item.role);
+    pen.put(field(columns.state), &item.state, item.state_role);
     pen.put(field(columns.written), &item.written_by, Role::Text);
     pen.put_right(field(columns.read), &item.last_read, Role::Text);
     if item.selected {
@@ -280,4 +316,20 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
         (false, false) => "",
     };
     pen.put(first(line, 1), mark, if item.selected { Role::Selected } else { Role::Danger });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_ten_thousand_rows_those_in_sight_are_made_and_the_selected_one_is_among_them() {
+        for selected in [0, 1, 5_000, 9_999] {
+            let (start, shown, more) = window(10_000, Some(selected), 19);
+            assert_eq!((shown, more), (18, true));
+            assert!((start..start + shown).contains(&selected), "{selected}");
+        }
+        assert_eq!(window(3, Some(2), 19), (0, 3, false));
+        assert_eq!(window(3, None, 0), (0, 0, false));
+    }
 }

@@ -134,6 +134,22 @@ pub(crate) fn version(version: Option<&str>) -> String {
     }
 }
 
+/// A version's id where there is room for it: a UUID or a fingerprint by its last eight.
+pub(crate) fn version_id(id: &str) -> String {
+    let long = id.len() > 16 && id.is_ascii();
+    if long { format!("..{}", &id[id.len() - 8..]) } else { version(Some(id)) }
+}
+
+/// A time that is left in its largest unit: `12 d`, `4 h`, `40 min`; `now` when it is past.
+pub(crate) fn about(left: SignedDuration) -> String {
+    match left.as_secs() {
+        DAY.. => format!("{} d", left.as_secs() / DAY),
+        HOUR.. => format!("{} h", left.as_secs() / HOUR),
+        1.. => format!("{} min", left.as_secs() / MINUTE),
+        _ => "now".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +186,25 @@ mod tests {
         ];
         for (seconds, want) in table {
             assert_eq!(left(SignedDuration::from_secs(seconds)), want);
+        }
+    }
+
+    #[test]
+    fn a_uuid_is_its_last_eight_and_a_number_has_its_v() {
+        for (id, want) in [
+            ("14", "v14"),
+            ("9e107d9d-372b-4d6f-8f5c-2f1a9f2c41d0", "..9f2c41d0"),
+            ("rc-2024-05", "rc-2024-05"),
+            ("\u{65e5}\u{672c}\u{65e5}\u{672c}\u{65e5}\u{672c}", "\u{65e5}\u{672c}\u{65e5}\u{672c}\u{65e5}\u{672c}"),
+        ] {
+            assert_eq!(version_id(id), want);
+        }
+    }
+
+    #[test]
+    fn about_is_one_unit() {
+        for (seconds, want) in [(12 * 86_400 + 5, "12 d"), (4 * 3_600, "4 h"), (60, "1 min"), (0, "now"), (-9, "now")] {
+            assert_eq!(about(SignedDuration::from_secs(seconds)), want);
         }
     }
 

@@ -38,6 +38,7 @@ pub fn worries(model: &Model) -> Vec<Worry> {
     let older = written(model, Severity::Critical, SignedDuration::from_hours(1)).filter(|_| fresh.is_none());
     found.extend(fresh);
     found.extend(model.backends.rows.iter().filter_map(backend_down(model)));
+    found.extend(model.backends.rows.iter().filter_map(|row| token_ends(model, row)));
     found.extend(older);
     found.extend(secrets(model));
     found.extend(written(model, Severity::Major, SignedDuration::from_mins(10)));
@@ -113,6 +114,24 @@ fn backend_down(model: &Model) -> impl Fn(&BackendRow) -> Option<Worry> {
         let short = Some(format!("{} {code}", row.name.to_uppercase()));
         Some(Worry { short, what: format!("{} {code} for {age}", row.name), why, next })
     }
+}
+
+/// What a backend logs in with ends within minutes, or has ended.
+fn token_ends(model: &Model, row: &BackendRow) -> Option<Worry> {
+    if matches!(row.condition, Condition::Down { .. }) {
+        return None;
+    }
+    let left = row.expires_at?.duration_since(model.now);
+    if left >= SignedDuration::from_mins(10) {
+        return None;
+    }
+    let name = row.name.to_uppercase();
+    let (short, what) = if left.is_positive() {
+        (format!("{name} TOKEN ENDS"), format!("{}'s token ends in {}", row.name, words::age(left)))
+    } else {
+        (format!("{name} TOKEN EXPIRED"), format!("{}'s token EXPIRED", row.name))
+    };
+    Some(Worry { short: Some(short), what, why: String::new(), next: "Log in anew; 6 shows it".into() })
 }
 
 fn backend_stale(model: &Model, row: &BackendRow) -> Option<Worry> {

@@ -27,6 +27,13 @@ const SCENES: &[(&str, Scene)] = &[
     ("audit_paused", audit_paused),
     ("audit_finding", audit_finding),
     ("audit_line", audit_line),
+    ("secrets_asked", |columns, rows| after(quiet(columns, rows), "2 j j Enter")),
+    ("secrets_told", secrets_told),
+    ("secrets_not_told", secrets_not_told),
+    ("secrets_events", secrets_events),
+    ("overview_events", |columns, rows| after(secrets_events(columns, rows), "1")),
+    ("backends_quiet", |columns, rows| after(quiet(columns, rows), "6 j j")),
+    ("backends_open", |columns, rows| after(bad(columns, rows), "6 j Enter")),
     ("backends", |columns, rows| after(bad(columns, rows), "6 j")),
     ("help", |columns, rows| after(quiet(columns, rows), "?")),
     ("help_filtered", help_filtered),
@@ -98,6 +105,36 @@ fn secrets_filtered(columns: u16, rows: u16) -> Model {
     let mut model = after(quiet(columns, rows), "2 /");
     type_text(&mut model, "prod/t");
     model
+}
+
+/// The vault's answer, beside the secret it is of.
+fn secrets_told(columns: u16, rows: u16) -> Model {
+    let mut model = after(quiet(columns, rows), "2 j j Enter");
+    update(&mut model, News::Inspected(Box::new(common::told())), now());
+    model
+}
+
+fn secrets_not_told(columns: u16, rows: u16) -> Model {
+    let mut model = after(quiet(columns, rows), "2 j j Enter");
+    let mut told = common::told();
+    told.versions.clear();
+    let what = "denied: the token may not 'read' secret/metadata/algo-trade/broker";
+    let next = "add to its policy: path \"secret/metadata/algo-trade/*\" { capabilities = [\"read\", \"list\"] }";
+    told.error = Some((what.into(), next.into()));
+    update(&mut model, News::Inspected(Box::new(told)), now());
+    model
+}
+
+/// AWS rotates one by itself, somebody made another version of one, and one was deleted there.
+fn secrets_events(columns: u16, rows: u16) -> Model {
+    let mut model = quiet(columns, rows);
+    let mut rows = common::secrets();
+    let hours = jiff::SignedDuration::from_hours;
+    rows[1].rotates_at = Some(now() + hours(300));
+    rows[2].changed_at = Some(now() - jiff::SignedDuration::from_secs(190));
+    rows[3].deletes_at = Some(now() + hours(150));
+    update(&mut model, News::Secrets(rows), now());
+    after(model, "2 G k k k k k")
 }
 
 fn secrets_revealed(columns: u16, rows: u16) -> Model {
@@ -249,4 +286,56 @@ fn a_list_that_was_scrolled_says_what_is_above_and_below() {
     press(&mut model, "k k k k k k k k k k k k k k k");
     let shown = text(&model, true);
     assert!(shown.contains(" above, ") && shown.contains(" below\n"), "{shown}");
+}
+
+#[test]
+fn among_ten_thousand_names_the_one_that_is_typed_stands_alone_with_its_count() {
+    let mut model = quiet(80, 24);
+    let one = model.secrets.rows[0].clone();
+    let rows =
+        (0..10_000).map(|at| SecretRow { name: format!("team-{}/key-{at:05}", at % 100), ..one.clone() }).collect();
+    update(&mut model, News::Secrets(rows), now());
+    press(&mut model, "2");
+    assert!(text(&model, true).contains("SECRETS 10000"), "{}", text(&model, true));
+    press(&mut model, "/");
+    type_text(&mut model, "04242 team");
+    let shown = text(&model, true);
+    assert!(shown.contains("1 of 10000 with '04242 team'") && shown.contains("> team-42/key-04242"), "{shown}");
+}
+
+#[test]
+fn a_refusal_names_what_is_missing_and_the_line_that_grants_it() {
+    let mut model = quiet(80, 24);
+    let mut rows = model.backends.rows.clone();
+    let line = "path \"secret/metadata/*\" { capabilities = [\"list\"] }";
+    rows[1].condition = quarterdeck_domain::overview::Condition::Down { code: "DENIED".into(), since: now() };
+    rows[1].error = Some(("denied: listing secret/".into(), "Somebody who may has to allow it.".into()));
+    rows[1].facts.insert(0, ("missing".into(), "list".into()));
+    rows[1].facts.insert(1, ("grant".into(), line.into()));
+    update(&mut model, News::Backends(rows), now());
+    press(&mut model, "6 j");
+    let shown = text(&model, true);
+    assert!(shown.contains("DENIED") && shown.contains(&format!("grant        {line}")), "{shown}");
+    assert_eq!(shown.matches("grant ").count(), 1, "{shown}");
+}
+
+#[test]
+fn a_token_is_amber_within_the_hour_red_within_ten_minutes_and_then_expired() {
+    for (seconds, says, worry) in [
+        (7_200, "2 h 00 m", false),
+        (3_599, "59 min", false),
+        (599, "9:59", true),
+        (0, "EXPIRED", true),
+        (-60, "EXPIRED", true),
+    ] {
+        let mut model = quiet(80, 24);
+        let mut rows = model.backends.rows.clone();
+        rows[1].expires_at = Some(now() + jiff::SignedDuration::from_secs(seconds));
+        update(&mut model, News::Backends(rows), now());
+        press(&mut model, "6 j");
+        let shown = text(&model, true);
+        let row = shown.lines().find(|row| row.starts_with("> vault")).expect("the vault's row");
+        assert!(row.contains(&format!(" {says} ")), "{seconds}: {shown}");
+        assert_eq!(shown.contains("VAULT TOKEN"), worry, "{seconds}: {shown}");
+    }
 }

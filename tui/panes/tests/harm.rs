@@ -182,8 +182,8 @@ fn the_cursor_is_on_the_selected_row_or_in_the_field() {
     press(&mut model, "/ a b");
     let (buffer, cursor) = draw(&model, 80, 24);
     let cursor = cursor.expect("a field is open");
-    assert!(row_text(&buffer, cursor.y).starts_with(" filter secrets > ab "));
-    assert_eq!(cursor.x, 20);
+    assert!(row_text(&buffer, cursor.y).starts_with(" search names > ab "));
+    assert_eq!(cursor.x, 18);
 }
 
 #[test]

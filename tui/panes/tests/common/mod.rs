@@ -8,7 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use quarterdeck_app::{Key, Model, News, Screen, Seat, Setup, update};
 use quarterdeck_domain::audit::{AuditLine, Fields, Place};
 use quarterdeck_domain::environment::Environment;
-use quarterdeck_domain::overview::{BackendRow, Condition, JournalRow, SecretRow, SourceRow};
+use quarterdeck_domain::overview::{
+    BackendRow, Condition, Holder, JournalRow, SecretDetail, SecretRow, SourceRow, VersionRow,
+};
 use quarterdeck_domain::person::{Person, Role, Who};
 use quarterdeck_domain::rotation::{Age, Policy, due_at, state};
 use quarterdeck_domain::severity::Severity;
@@ -126,9 +128,9 @@ fn backend(name: &str, target: &str, isolation: &str, latency: u64, summary: &st
     }
 }
 
-/// The mockup's four backends.
+/// The mockup's four backends: the vault's token ends within the hour, and the kernel can't confine all of aws.
 pub(crate) fn backends() -> Vec<BackendRow> {
-    vec![
+    let mut rows = vec![
         backend("env", "this process", "child 4119", 20, "7 names"),
         backend(
             "vault",
@@ -139,7 +141,60 @@ pub(crate) fn backends() -> Vec<BackendRow> {
         ),
         backend("aws", "eu-west-1", "child 4122", 41_000, "acct ****2210 eu-west-1"),
         backend("fernet", ".secrets/encrypted_secrets.bin", "child 4120", 600, "file 0600, 7 names"),
-    ]
+    ];
+    let facts = |facts: &[(&str, &str)]| -> Vec<(String, String)> {
+        facts.iter().map(|(label, text)| ((*label).to_owned(), (*text).to_owned())).collect()
+    };
+    rows[0].facts = Vec::new();
+    rows[3].facts = Vec::new();
+    rows[1].facts = facts(&[
+        ("namespace", "trading"),
+        ("mount", "secret, KV version 2"),
+        ("token", "quarterdeck-ro, accessor ..9c1e"),
+        ("policies", "default, quarterdeck-read"),
+    ]);
+    rows[1].expires_at = Some(now() + SignedDuration::from_secs(2_500));
+    rows[2].facts = facts(&[("account", "****2210"), ("region", "eu-west-1"), ("role", "quarterdeck-ro")]);
+    rows[2].confinement = "2 folders, no exec".into();
+    rows[2].unconfined = vec!["TCP ports: Landlock here is older than version 4".into()];
+    rows[2].expires_at = Some(now() + SignedDuration::from_secs(6 * 3_600 + 1_200));
+    rows
+}
+
+/// What the vault tells of `broker.password`.
+pub(crate) fn told() -> SecretDetail {
+    let version = |id: &str, stage: &'static str, labels: &[&str], hours: i64, gone: &'static str| VersionRow {
+        id: id.into(),
+        stage,
+        labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+        age: Age::Since(ago(hours)),
+        gone,
+    };
+    let holder = |layer: &str, name: &str, version: Option<&str>, age: Age| Holder {
+        layer: layer.into(),
+        name: name.into(),
+        version: version.map(str::to_owned),
+        age,
+    };
+    SecretDetail {
+        name: "broker.password".into(),
+        layer: "vault".into(),
+        versions: vec![
+            version("9e107d9d-372b-4d6f-8f5c-2f1a9f2c41d0", "pending", &["AWSPENDING"], 0, ""),
+            version("6", "current", &["AWSCURRENT"], 30 * 24 - 262, ""),
+            version("5", "previous", &["AWSPREVIOUS"], 2_000, ""),
+            version("4", "", &[], 4_000, "deleted"),
+            version("3", "", &[], 5_000, "destroyed"),
+        ],
+        holders: vec![
+            holder("vault", "algo-trade/broker#password", Some("6"), Age::Since(ago(30 * 24 - 262))),
+            holder("fernet", "broker.password", None, Age::AtLeastSince(ago(100))),
+        ],
+        labels: vec![("owner".into(), "desk-us".into()), ("ticket".into(), "OPS-4711".into())],
+        facts: vec![("kind".into(), "map with 1 key".into())],
+        asked_at: now(),
+        error: None,
+    }
 }
 
 /// One line of the audit.
@@ -219,6 +274,8 @@ pub(crate) fn bad(columns: u16, rows: u16) -> Model {
     let mut backends = backends();
     backends[1].condition = Condition::Down { code: "SEALED".into(), since: now() - SignedDuration::from_secs(149) };
     backends[1].error = Some(("503, try 7 in 8 s".into(), "unseal the vault with three key holders".into()));
+    backends[2].expires_at = Some(now() + SignedDuration::from_secs(552));
+    backends[3].answered_at = Some(now() - SignedDuration::from_secs(95));
     let mut secrets = secrets();
     for row in secrets.iter_mut().filter(|row| row.layer == "vault") {
         row.state = quarterdeck_domain::rotation::SecretState::Unreadable;
