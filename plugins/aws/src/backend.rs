@@ -1,0 +1,69 @@
+//! The contract's trait over AWS. Refuses to reach AWS before the first call.
+
+use crate::remote::Remote;
+use crate::settings::Settings;
+use crate::{health, reading, writing};
+use quarterdeck_contract::*;
+
+/// A backend over Secrets Manager in one region of one account.
+///
+/// A missing region or credential is not an error here but in each call, so that the tile can say it.
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] when a setting makes no sense.
+pub fn create(mut setup: Setup) -> Result<Box<dyn SecretsBackend>> {
+    Ok(Box::new(Aws(Remote::new(Settings::of(&mut setup)?)?)))
+}
+
+struct Aws(Remote);
+
+impl SecretsBackend for Aws {
+    fn describe(&self) -> Description {
+        use Capability::*;
+        Description {
+            backend: "aws".into(),
+            target: self.0.settings.target(),
+            capabilities: vec![Write, Versions, CompareAndSet, Restore],
+            extras: Vec::new(),
+        }
+    }
+
+    fn health(&self, call: Call) -> Result<Health> {
+        let Self(remote) = self;
+        remote.run(call, "asking AWS how it is", async |ask| health::health(ask, &remote.settings, &remote.calls).await)
+    }
+
+    fn list(&self, page: &PageRequest, call: Call) -> Result<Page> {
+        let Self(remote) = self;
+        remote.run(call, "listing secrets", async |ask| reading::list(ask, &remote.settings, page).await)
+    }
+
+    fn inspect(&self, name: &SecretName, call: Call) -> Result<Inspection> {
+        let Self(remote) = self;
+        let doing = format!("inspecting '{name}'");
+        remote.run(call, &doing, async |ask| reading::inspect(ask, &remote.settings, name).await)
+    }
+
+    fn keys(&self, name: &SecretName, call: Call) -> Result<Vec<String>> {
+        self.0.run(call, &format!("reading the keys of '{name}'"), async |ask| reading::keys(ask, name).await)
+    }
+
+    fn read(&self, name: &SecretName, version: Option<&VersionId>, call: Call) -> Result<Reading> {
+        self.0.run(call, &format!("reading '{name}'"), async |ask| reading::read(ask, name, version).await)
+    }
+
+    fn write(&self, name: &SecretName, value: Value, expected: &Expected, call: Call) -> Result<VersionId> {
+        self.0.run(call, &format!("setting '{name}'"), async |ask| writing::write(ask, name, value, expected).await)
+    }
+
+    fn delete(&self, name: &SecretName, expected: &Expected, call: Call) -> Result<()> {
+        let Self(remote) = self;
+        let days = remote.settings.recovery_days;
+        let doing = format!("deleting '{name}'");
+        remote.run(call, &doing, async |ask| writing::delete(ask, name, expected, days).await)
+    }
+
+    fn restore(&self, name: &SecretName, call: Call) -> Result<VersionId> {
+        self.0.run(call, &format!("restoring '{name}'"), async |ask| writing::restore(ask, name).await)
+    }
+}
