@@ -3,12 +3,13 @@
 
 use crate::mount::Mount;
 use crate::overview::{LayerListing, elsewhere};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use quarterdeck_contract::{BackendError, Capability, Entry, ErrorKind, Health, PageRequest, Result};
 use quarterdeck_domain::boundary::Boundary;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::overview::{BackendRow, Condition};
 use quarterdeck_domain::sanitise;
+use quarterdeck_host::Confinement;
 use std::time::{Duration, Instant};
 
 /// Most pages of one listing: 10,000 pages of at least one name each end a listing that never ends.
@@ -17,6 +18,10 @@ const MOST_PAGES: usize = 10_000;
 const HISTORY: usize = 60;
 /// Longest text of a backend that is shown, in characters.
 const SHOWN: usize = 400;
+/// A credential that ends within this is told.
+const ENDS_SOON: SignedDuration = SignedDuration::from_mins(10);
+/// One that was seen to be renewed is left to that for longer.
+const ENDS_NOW: SignedDuration = SignedDuration::from_mins(1);
 
 /// All that is known of one backend by asking it.
 #[derive(Debug, Clone)]
@@ -31,7 +36,13 @@ pub struct Observation {
     pub answered_at: Option<Timestamp>,
     /// The last latencies, newest last, microseconds.
     pub history_us: Vec<u64>,
+    /// What its process may reach, once that is known.
+    pub confinement: Option<Confinement>,
+    /// When the credential ends, if that is soon.
+    pub ends: Option<Timestamp>,
     listed: bool,
+    renewed: bool,
+    ended: bool,
 }
 
 impl Observation {
@@ -43,12 +54,23 @@ impl Observation {
             down_since: None,
             answered_at: None,
             history_us: Vec::new(),
+            confinement: None,
+            ends: None,
             listed: false,
+            renewed: false,
+            ended: false,
         }
     }
 
     /// Asks for health, and for the listing when that is good. Takes as long as the backend may take.
     pub fn ask(&mut self, mount: &Mount, now: impl Fn() -> Timestamp) {
+        if self.probe(mount, &now) {
+            self.list(mount, now);
+        }
+    }
+
+    /// Asks for health alone; true when it is good.
+    pub fn probe(&mut self, mount: &Mount, now: impl Fn() -> Timestamp) -> bool {
         let began = Instant::now();
         let mut health = mount.backend().health(mount.call());
         // A store that can't be opened and a key file that was changed: somebody sealed it anew.
@@ -58,23 +80,20 @@ impl Observation {
         }
         self.remember(began.elapsed());
         match &health {
-            Ok(_) => {
+            Ok(good) => {
                 self.answered_at = Some(now());
-                self.list(mount);
+                self.look_at_the_end(good.expires_at.and_then(|at| Timestamp::from_second(at).ok()), now());
             }
             Err(error) => self.listing.error = Some(error.clone()),
         }
-        let is_down = health.is_err() || self.listing.error.is_some();
-        self.down_since = is_down.then(|| self.down_since.unwrap_or_else(&now));
         self.health = Some(health);
+        self.confinement = mount.host_status().and_then(|host| host.confinement);
+        self.mark(now);
+        self.is_good()
     }
 
-    fn elsewhere(&self, boundary: &Boundary, here: Option<Environment>) -> String {
-        let counts = elsewhere([&self.listing], boundary, here);
-        counts.iter().map(|(owner, names)| format!(", {names} of {} not shown here", owner.title())).collect()
-    }
-
-    fn list(&mut self, mount: &Mount) {
+    /// Asks for the listing.
+    pub fn list(&mut self, mount: &Mount, now: impl Fn() -> Timestamp) {
         self.listing.writable = mount.backend().describe().can(Capability::Write);
         match list_all(mount) {
             Ok(entries) => {
@@ -84,6 +103,45 @@ impl Observation {
             }
             Err(error) => self.listing.error = Some(error),
         }
+        self.mark(now);
+    }
+
+    /// The last health question had a good answer.
+    pub fn is_good(&self) -> bool {
+        matches!(self.health, Some(Ok(_)))
+    }
+
+    /// A listing stands, and no error hides a newer one.
+    pub fn is_listed(&self) -> bool {
+        self.listed && self.listing.error.is_none()
+    }
+
+    fn mark(&mut self, now: impl Fn() -> Timestamp) {
+        self.down_since = self.error().is_some().then(|| self.down_since.unwrap_or_else(now));
+    }
+
+    /// A credential that moved its end was renewed, by the plugin or by somebody.
+    fn look_at_the_end(&mut self, end: Option<Timestamp>, now: Timestamp) {
+        let before = self.health.as_ref().and_then(|health| health.as_ref().ok()?.expires_at);
+        self.renewed |= end.zip(before).is_some_and(|(end, before)| end.as_second() > before + 1);
+        let soon = if self.renewed { ENDS_NOW } else { ENDS_SOON };
+        self.ends = end.filter(|end| end.duration_since(now) < soon);
+        self.ended = end.is_some_and(|end| end <= now);
+    }
+
+    /// What works and is not as it should be, beside what the backend says itself.
+    fn worries(&self) -> Vec<String> {
+        let ends = self.ends.map(|at| match self.ended {
+            true => format!("its credential ended at {at:.0}: log in anew"),
+            false => format!("its credential ends at {at:.0}: renew it or log in anew"),
+        });
+        let lacks = self.confinement.iter().flat_map(|confinement| &confinement.lacks);
+        ends.into_iter().chain(lacks.map(|lack| format!("not confined: {lack}"))).collect()
+    }
+
+    fn elsewhere(&self, boundary: &Boundary, here: Option<Environment>) -> String {
+        let counts = elsewhere([&self.listing], boundary, here);
+        counts.iter().map(|(owner, names)| format!(", {names} of {} not shown here", owner.title())).collect()
     }
 
     fn remember(&mut self, took: Duration) {
@@ -108,16 +166,27 @@ impl Observation {
                 since: self.down_since.unwrap_or(Timestamp::UNIX_EPOCH),
             },
             (None, None) => Condition::Connecting,
-            (None, Some(Ok(health))) if !health.warnings.is_empty() => Condition::Warning,
+            (None, Some(Ok(health))) if !health.warnings.is_empty() || !self.worries().is_empty() => Condition::Warning,
             (None, Some(_)) => Condition::Ok,
         }
+    }
+
+    /// What there is to know beside: what is missing first.
+    fn facts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let denied = self.error().and_then(|error| match &error.kind {
+            ErrorKind::Denied { missing, grant } => Some([("missing", missing.as_str()), ("grant", grant.as_str())]),
+            _ => None,
+        });
+        let health = self.health.as_ref().and_then(|health| health.as_ref().ok());
+        let told = health.into_iter().flat_map(|health| &health.facts).map(|(a, b)| (a.as_str(), b.as_str()));
+        denied.into_iter().flatten().filter(|(_, text)| !text.is_empty()).chain(told)
     }
 
     /// The tile, as it is seen from an environment: what belongs to another one is counted, and not listed.
     pub fn row(&self, mount: &Mount, boundary: &Boundary, here: Option<Environment>) -> BackendRow {
         let host = mount.host_status();
         let health = self.health.as_ref().and_then(|health| health.as_ref().ok());
-        let tame = |text: &str| sanitise::line(text, SHOWN).into_owned();
+        let said = health.map_or(&[][..], |health| &health.warnings);
         let text = |part: Option<String>| part.unwrap_or_default();
         BackendRow {
             name: mount.layer.clone(),
@@ -130,25 +199,39 @@ impl Observation {
             history_us: self.history_us.clone(),
             answered_at: self.answered_at,
             every: mount.every,
-            facts: health.map_or(&[][..], |health| &health.facts).iter().map(|(a, b)| (tame(a), tame(b))).collect(),
-            warnings: health.map_or(&[][..], |health| &health.warnings).iter().map(|text| tame(text)).collect(),
-            error: self.error().map(|error| {
-                let what = if error.doing.is_empty() {
-                    error.what.clone()
-                } else {
-                    format!("{}, while {}", error.what, error.doing)
-                };
-                (tame(&what), tame(&error.hint))
-            }),
+            facts: self.facts().map(|(label, text)| (tame(label), tame(text))).collect(),
+            warnings: said.iter().chain(&self.worries()).map(|text| tame(text)).collect(),
+            error: self.error().map(|error| (tame(&happened(error)), remedy(error))),
             names: self.listed.then_some(self.listing.entries.len()),
             plugin_version: text(host.as_ref().and_then(|host| host.version.clone())),
             plugin_sha256: text(host.as_ref().and_then(|host| host.sha256.clone())),
             restarts: host.as_ref().map_or(0, |host| u32::try_from(host.restarts).unwrap_or(u32::MAX)),
-            confinement: String::new(),
-            unconfined: Vec::new(),
+            confinement: self.confinement.as_ref().map(|known| tame(&known.summary)).unwrap_or_default(),
+            unconfined: self.confinement.iter().flat_map(|known| &known.lacks).map(|lack| tame(lack)).collect(),
             expires_at: health.and_then(|health| Timestamp::from_second(health.expires_at?).ok()),
             stderr_tail: host.map(|host| host.stderr_tail.iter().map(|line| tame(line)).collect()).unwrap_or_default(),
         }
+    }
+}
+
+fn tame(text: &str) -> String {
+    sanitise::line(text, SHOWN).into_owned()
+}
+
+/// What happened, and while doing what.
+fn happened(error: &BackendError) -> String {
+    if error.doing.is_empty() { error.what.clone() } else { format!("{}, while {}", error.what, error.doing) }
+}
+
+/// What to do next, with the line that would grant what is missing.
+fn remedy(error: &BackendError) -> String {
+    match &error.kind {
+        // The hint may say it already.
+        ErrorKind::Denied { grant, .. } if !grant.is_empty() && !error.hint.contains(grant.as_str()) => {
+            let hint = if error.hint.is_empty() { "Somebody who may has to allow it." } else { &error.hint };
+            format!("{} Grant: {}", tame(hint), tame(grant))
+        }
+        _ => tame(&error.hint),
     }
 }
 
@@ -188,3 +271,7 @@ pub fn ask_all(mounts: &[Mount]) -> Vec<Observation> {
             .collect()
     })
 }
+
+#[cfg(test)]
+#[path = "observe_tests.rs"]
+mod tests;

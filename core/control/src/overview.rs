@@ -98,8 +98,11 @@ fn row(layer: &LayerListing, entry: &Entry, state: &State, config: &Config, now:
     // A map that was stored as a whole made every key in it.
     let above = name.match_indices('.').rev().map(|(at, _)| &name[..at]);
     let mut histories = known.into_iter().chain(above.filter_map(|up| state.secret(&layer.layer, up)));
+    let changed_at = state.version(&layer.layer, name).filter(|known| !known.ours).map(|known| known.at);
+    // What somebody else stored since is not what was stored through us.
     let written = histories.find_map(|history| history.written.as_ref());
-    let age = age(entry, written.map(|written| written.at));
+    let written = written.filter(|written| changed_at.is_none_or(|at| at < written.at));
+    let age = age(entry, written.map(|written| written.at), changed_at);
     let policy = policy(config, name);
     let by_age = rotation::state(age, policy, now);
     let mut warnings = Vec::new();
@@ -123,17 +126,18 @@ fn row(layer: &LayerListing, entry: &Entry, state: &State, config: &Config, now:
         reads: known.map_or(0, |history| history.reads),
         rotates_at: entry.rotates_at.and_then(|at| Timestamp::from_second(at).ok()),
         deletes_at: entry.deletes_at.and_then(|at| Timestamp::from_second(at).ok()),
-        changed_at: None,
+        changed_at,
     }
 }
 
-/// The journal's word first; then the backend's; else a lower bound; else unknown.
-fn age(entry: &Entry, written: Option<Timestamp>) -> Age {
+/// The journal's word first; then the backend's; else a lower bound: the backend's, or when a change was seen; else
+/// unknown.
+fn age(entry: &Entry, written: Option<Timestamp>, changed: Option<Timestamp>) -> Age {
     let second = |unix: i64| Timestamp::from_second(unix).ok();
     if let Some(at) = written.or(entry.created_at.and_then(second)) {
         return Age::Since(at);
     }
-    entry.not_after.and_then(second).map_or(Age::Unknown, Age::AtLeastSince)
+    entry.not_after.and_then(second).or(changed).map_or(Age::Unknown, Age::AtLeastSince)
 }
 
 fn policy(config: &Config, name: &str) -> Policy {
