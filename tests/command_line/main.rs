@@ -9,6 +9,7 @@ mod kill;
 mod layers;
 mod pages;
 mod places;
+mod plugins;
 mod roles;
 mod shapes;
 mod streams;

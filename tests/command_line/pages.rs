@@ -2,26 +2,117 @@
 //! leaves out, or makes up.
 
 use crate::house::House;
+use quarterdeck_contract::ErrorKind;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The verbs that `--help` lists under a verb.
-fn helped(house: &House, words: &[&str]) -> Vec<String> {
+/// The verbs that `--help` lists under a verb, and what each does.
+fn explained(house: &House, words: &[&str]) -> Vec<(String, String)> {
     let text = house.run(&[words, &["--help"]].concat()).expect_status(0).stdout;
     let listed = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    listed.map(|line| line.split_whitespace().next().expect("a verb").to_owned()).collect()
+    let parted = listed.map(|line| line.trim().split_once("  ").expect("a verb and what it does"));
+    parted.map(|(verb, does)| (verb.to_owned(), does.trim().to_owned())).collect()
+}
+
+/// The verbs that `--help` lists under a verb.
+fn helped(house: &House, words: &[&str]) -> Vec<String> {
+    explained(house, words).into_iter().map(|(verb, _)| verb).collect()
+}
+
+/// Every verb as one types it, `status`, `secrets get`, in the order of the help, and what it does.
+fn table(house: &House) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for (verb, does) in explained(house, &[]) {
+        let below = explained(house, &[&verb]);
+        if below.is_empty() {
+            all.push((verb, does));
+        } else {
+            all.extend(below.into_iter().map(|(word, does)| (format!("{verb} {word}"), does)));
+        }
+    }
+    all
 }
 
 /// Every verb as one types it: `status`, `secrets get`.
 fn verbs(house: &House) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    for verb in helped(house, &[]) {
-        let below = helped(house, &[&verb]);
-        all.extend(below.iter().map(|word| format!("{verb} {word}")));
-        if below.is_empty() {
-            all.insert(verb);
-        }
+    table(house).into_iter().map(|(verb, _)| verb).collect()
+}
+
+/// A page of this repository.
+fn page(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The rows of the table under this header.
+fn rows<'a>(page: &'a str, header: &str) -> Vec<&'a str> {
+    page.lines().skip_while(|line| *line != header).skip(2).take_while(|line| line.starts_with('|')).collect()
+}
+
+#[test]
+fn the_pages_table_is_the_helps() {
+    let wanted: Vec<String> = table(&House::new())
+        .into_iter()
+        .map(|(verb, does)| {
+            let does = does.split(" [alias").next().expect("something");
+            let (first, rest) = does.split_at(1);
+            format!("| `{verb}` | {}{rest} |", first.to_lowercase())
+        })
+        .collect();
+    let page = page("cli.md");
+    let found = rows(&page, "| verb | what |");
+    assert!(found == wanted, "docs/cli.md has to say:\n{}", wanted.join("\n"));
+}
+
+#[test]
+fn the_page_of_errors_is_the_helps() {
+    let listed = House::new().run(&["help", "errors"]).expect_status(0).stdout;
+    let wanted: Vec<String> = listed
+        .lines()
+        .map(|line| {
+            let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+            format!("| `{}` | {} | {} |", cells[0], cells[1], cells[2])
+        })
+        .collect();
+    let page = page("errors.md");
+    let found = rows(&page, "| `error_code` | what it says | what to do |");
+    assert!(found == wanted, "docs/errors.md has to say:\n{}", wanted.join("\n"));
+    for kind in every_kind() {
+        assert!(wanted.iter().any(|row| row.starts_with(&format!("| `{}` |", kind.code()))), "{}", kind.code());
     }
+}
+
+/// One of each: a kind that is added and left out here doesn't compile.
+fn every_kind() -> Vec<ErrorKind> {
+    use ErrorKind::*;
+    let all = vec![
+        NotFound,
+        Denied { missing: String::new(), grant: String::new() },
+        Expired,
+        Sealed,
+        Conflict { current: None },
+        Deleted,
+        Destroyed,
+        WrongVersion,
+        Unreachable,
+        Tls,
+        Timeout,
+        Throttled,
+        AuditBlocked,
+        Uninitialised,
+        TooLarge,
+        OutcomeUnknown,
+        Invalid,
+        Unsupported,
+        Gone,
+        Panicked,
+    ];
+    let known = |kind: &ErrorKind| match kind {
+        NotFound | Denied { .. } | Expired | Sealed | Conflict { .. } | Deleted | Destroyed | WrongVersion => true,
+        Unreachable | Tls | Timeout | Throttled | AuditBlocked | Uninitialised | TooLarge | OutcomeUnknown => true,
+        Invalid | Unsupported | Gone | Panicked => true,
+    };
+    assert!(all.iter().all(known));
     all
 }
 
@@ -48,10 +139,13 @@ fn help_lists_the_verbs_of_the_design_as_far_as_they_are_built() {
         "plugins list",
         "plugins verify",
         "secrets delete",
+        "secrets diff",
         "secrets generate-key",
         "secrets get",
+        "secrets history",
         "secrets list",
         "secrets rekey",
+        "secrets restore",
         "secrets search",
         "secrets set",
         "secrets validate",
@@ -64,8 +158,7 @@ fn help_lists_the_verbs_of_the_design_as_far_as_they_are_built() {
 
 #[test]
 fn the_page_names_the_same_verbs_as_the_help() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
-    let page = std::fs::read_to_string(&path).expect("docs/cli.md");
+    let page = page("cli.md");
     let verbs = verbs(&House::new());
     // In the page a verb is code and follows the program's name.
     let told: BTreeSet<&str> =

@@ -75,7 +75,7 @@ fn status_is_the_overview() {
 #[test]
 fn every_verb_that_knows_json_prints_one_document_and_nothing_else() {
     let house = house();
-    let verbs: [&[&str]; 15] = [
+    let verbs: [&[&str]; 19] = [
         &["status"],
         &["kill", "status"],
         &["kill", "who"],
@@ -91,6 +91,10 @@ fn every_verb_that_knows_json_prints_one_document_and_nothing_else() {
         &["secrets", "validate"],
         &["secrets", "generate-key"],
         &["secrets", "get", "broker.password"],
+        &["secrets", "search", "broker"],
+        &["secrets", "search", "nothing-like-it"],
+        &["secrets", "history", "broker.password"],
+        &["secrets", "history", "broker.password", "--layer", "fernet"],
     ];
     for verb in verbs {
         let said = house.run(&[verb, &["--json"]].concat());
@@ -98,6 +102,45 @@ fn every_verb_that_knows_json_prints_one_document_and_nothing_else() {
         assert!(data.is_object() || data.is_array(), "{verb:?}");
         assert_eq!(said.stderr, "", "{verb:?}");
     }
+}
+
+#[test]
+fn a_search_finds_what_is_overridden_too() {
+    let rows = house().run(&["secrets", "search", "PASS", "broker", "--json"]).expect_status(0).json();
+    let told: Vec<_> =
+        rows.as_array().expect("an array").iter().map(|row| (&row["layer"], &row["overridden_by"])).collect();
+    assert_eq!(told, [(&Value::from("env"), &Value::Null), (&Value::from("fernet"), &Value::from("env"))]);
+    assert_eq!(rows[0]["shadows"], serde_json::json!(["fernet"]));
+    rows.as_array().expect("an array").iter().for_each(|row| has(row, &SECRET));
+}
+
+#[test]
+fn a_history_has_versions_holders_labels_and_facts() {
+    let told = house().run(&["secrets", "history", "broker.password", "--json"]).expect_status(0).json();
+    has(&told, &["name", "layer", "versions", "holders", "labels", "facts"]);
+    let holders: Vec<_> =
+        told["holders"].as_array().expect("an array").iter().map(|row| (&row["layer"], &row["wins"])).collect();
+    assert_eq!(holders, [(&Value::from("env"), &Value::from(true)), (&Value::from("fernet"), &Value::from(false))]);
+    let below = house().run(&["secrets", "history", "broker.password", "--layer", "fernet", "--json"]).json();
+    has(&below["versions"][0], &["id", "stage", "labels", "gone", "age_s", "age_is_lower_bound"]);
+}
+
+#[test]
+fn a_backends_error_has_its_kind_and_its_remedy() {
+    let mut house = house();
+    house.set_var("DP_SECRETS_ENCRYPTION_KEY", "bm90LXRoZS1rZXktdGhhdC1zZWFsZWQtdGhlLWZpbGU=");
+    let parts = ["error_code", "missing", "grant", "hint"];
+    let error = &house.run(&["secrets", "list", "--layer", "fernet", "--json"]).json()["error"];
+    has(error, &parts);
+    assert_eq!(error["error_code"], "INVALID", "{error}");
+    let status = house.run(&["status", "--json"]).expect_status(0).json();
+    let row = status["backends"].as_array().expect("an array").iter().find(|row| row["name"] == "fernet");
+    let error = &row.expect("the layer")["error"];
+    has(error, &parts);
+    has(error, &["what", "next"]);
+    let checks = house.run(&["doctor", "--json"]).expect_status(5).json();
+    let check = checks.as_array().expect("an array").iter().find(|check| check["check"] == "backend fernet");
+    has(check.expect("a check"), &parts);
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub(crate) enum Verb {
     Doctor,
     /// The overview as text or data.
     Status(Status),
-    /// Secrets: generate-key, set, get, list, search, delete, validate, rekey.
+    /// Secrets: generate-key, set, get, list, search, history, diff, delete, restore, validate, rekey.
     #[command(subcommand)]
     Secrets(Secrets),
     /// The resolved configuration: show, check.
@@ -160,6 +160,9 @@ pub(crate) enum Secrets {
         /// One layer alone.
         #[arg(long)]
         layer: Option<String>,
+        /// This version and not the current one: 'secrets history' lists them.
+        #[arg(long, value_name = "VERSION")]
+        version: Option<String>,
     },
     /// All names with their state; never a value.
     List {
@@ -167,10 +170,41 @@ pub(crate) enum Secrets {
         #[arg(long)]
         layer: Option<String>,
     },
-    /// Names that contain a text, in all layers; never values.
+    /// Names that contain every word, in all layers; never a value.
     Search {
-        /// The text.
-        text: String,
+        /// The words.
+        #[arg(required = true)]
+        words: Vec<String>,
+    },
+    /// Versions of a secret, and which layer wins over which; never a value.
+    History {
+        /// The name.
+        name: String,
+        /// One layer alone.
+        #[arg(long)]
+        layer: Option<String>,
+    },
+    /// Which keys differ between two versions; never a value.
+    Diff {
+        /// The name.
+        name: String,
+        /// The one version.
+        #[arg(value_name = "VERSION")]
+        one: String,
+        /// The other.
+        #[arg(value_name = "VERSION")]
+        other: String,
+        /// One layer alone.
+        #[arg(long)]
+        layer: Option<String>,
+    },
+    /// Bring back what was deleted, while its backend keeps it.
+    Restore {
+        /// The name.
+        name: String,
+        /// The layer.
+        #[arg(long)]
+        layer: Option<String>,
     },
     /// Remove a secret.
     Delete {

@@ -3,6 +3,7 @@
 
 mod args;
 mod cockpit;
+mod errors;
 mod input;
 mod keys;
 mod lines;

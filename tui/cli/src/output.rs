@@ -1,42 +1,57 @@
 //! How a verb answers: text for people, JSON for programs, an exit status for scripts. Refuses to print a value unless
 //! the verb is about one.
 
-use quarterdeck_control::failure::Failure;
+use crate::errors::Cause;
+use quarterdeck_control::failure::{Failure, Told};
 use quarterdeck_control::open::OpenError;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::OnceLock;
 
 /// What went wrong, with its exit status.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Trouble {
     /// The exit status.
     pub status: u8,
     /// What happened, and in further lines what was being done and what to do next.
     pub text: String,
+    /// What a backend told, where it was one.
+    pub cause: Option<Box<Cause>>,
 }
 
 impl Trouble {
     /// Something failed (1).
     pub(crate) fn failed(text: impl Into<String>) -> Self {
-        Self { status: 1, text: text.into() }
+        Self::ending(1, text)
     }
 
     /// It was asked in a way that makes no sense (2).
     pub(crate) fn usage(text: impl Into<String>) -> Self {
-        Self { status: 2, text: text.into() }
+        Self::ending(2, text)
+    }
+
+    /// It ends with this status.
+    pub(crate) fn ending(status: u8, text: impl Into<String>) -> Self {
+        Self { status, text: text.into(), cause: None }
     }
 }
 
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
-        Self { status: failure.status(), text: failure.to_string() }
+        let Failure::Backend { error, .. } = &failure else {
+            return Self::ending(failure.status(), failure.to_string());
+        };
+        let cause = Cause::of(error);
+        let told = Told { next: cause.next().to_owned(), ..failure.told() };
+        let lines = cause.lines().into_iter().map(|line| format!("\n  {line}"));
+        let text = std::iter::once(told.to_string()).chain(lines).collect();
+        Self { status: failure.status(), text, cause: Some(Box::new(cause)) }
     }
 }
 
 impl From<OpenError> for Trouble {
     fn from(error: OpenError) -> Self {
-        Self { status: error.status(), text: error.told().to_string() }
+        Self::ending(error.status(), error.told().to_string())
     }
 }
 
@@ -80,9 +95,13 @@ pub(crate) fn trouble(trouble: &Trouble, as_json: bool) {
         let what = lines.next().unwrap_or_default();
         let part =
             |label: &str| trouble.text.lines().find_map(|line| line.trim_start().strip_prefix(label)).map(str::trim);
-        data(&json!({ "error": {
+        let mut error = json!({
             "status": trouble.status, "what": what, "doing": part("while:"), "next": part("next:"),
-        }}));
+        });
+        if let Some(cause) = &trouble.cause {
+            cause.tell(&mut error);
+        }
+        data(&json!({ "error": error }));
     } else {
         complaint(&format!("quarterdeck: {}\n", trouble.text));
     }

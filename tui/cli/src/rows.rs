@@ -1,5 +1,6 @@
 //! Rows as data and as text: one shape for `status`, `secrets list` and whoever reads them. Refuses values.
 
+use crate::errors::Cause;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretRow};
 use quarterdeck_domain::rotation::Age;
@@ -18,11 +19,19 @@ pub(crate) fn secret(row: &SecretRow, now: Timestamp) -> Value {
         "due_at": row.due_at.map(|due| due.to_string()),
         "shadows": row.shadows,
         "warnings": row.warnings,
+        "rotates_at": row.rotates_at.map(|at| at.to_string()),
+        "deletes_at": row.deletes_at.map(|at| at.to_string()),
+        "changed_at": row.changed_at.map(|at| at.to_string()),
     })
 }
 
 /// One backend as data. `latency_ms` is null before the first answer.
-pub(crate) fn backend(row: &BackendRow) -> Value {
+pub(crate) fn backend(row: &BackendRow, cause: Option<&Cause>) -> Value {
+    let error = row.error.as_ref().map(|(what, next)| {
+        let mut error = json!({ "what": what, "next": cause.map_or(next.as_str(), Cause::next) });
+        cause.iter().for_each(|cause| cause.tell(&mut error));
+        error
+    });
     json!({
         "name": row.name,
         "backend": row.kind,
@@ -32,7 +41,11 @@ pub(crate) fn backend(row: &BackendRow) -> Value {
         "summary": row.summary,
         "latency_ms": row.latency_us.map(|us| us as f64 / 1000.0),
         "warnings": row.warnings,
-        "error": row.error.as_ref().map(|(what, next)| json!({ "what": what, "next": next })),
+        "error": error,
+        "facts": row.facts.iter().map(|(label, text)| (label.clone(), json!(text))).collect::<serde_json::Map<_, _>>(),
+        "expires_at": row.expires_at.map(|at| at.to_string()),
+        "confinement": (!row.confinement.is_empty()).then_some(&row.confinement),
+        "unconfined": row.unconfined,
         "names": row.names,
         "plugin_version": row.plugin_version,
         "plugin_sha256": row.plugin_sha256,
@@ -44,6 +57,9 @@ pub(crate) fn backend(row: &BackendRow) -> Value {
 pub(crate) fn journal(row: &JournalRow) -> Value {
     json!({ "seq": row.seq, "verified": row.verified, "broken": row.broken })
 }
+
+/// Where the state stands in [`secret_cells`].
+pub(crate) const STATE: usize = 5;
 
 /// The header of [`secret_cells`].
 pub(crate) fn secret_header() -> Vec<String> {

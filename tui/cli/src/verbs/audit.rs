@@ -57,16 +57,16 @@ fn verify(common: &Common, folder: Option<&Path>) -> Outcome {
         }
     };
     if !folder.is_dir() {
-        return Err(Trouble {
-            status: 4,
-            text: format!(
+        return Err(Trouble::ending(
+            4,
+            format!(
                 "there is no journal in {}\n  next:  choose the environment with '--env', or name the folder",
                 folder.display()
             ),
-        });
+        ));
     }
     let report = verify_all(&folder, &mut |_| ControlFlow::Continue(()))
-        .map_err(|error| Trouble { status: 1, text: format!("{error}\n  next:  {}", error.hint()) })?;
+        .map_err(|error| Trouble::ending(1, format!("{error}\n  next:  {}", error.hint())))?;
     let whole = report.is_sound();
     if common.json {
         output::data(&json!({

@@ -1,7 +1,7 @@
 //! `config …`: every key with the layer it comes from. Refuses to print a value: each is masked as a whole.
 
 use crate::args::{Common, Config as Verb};
-use crate::output::{self, Outcome, aside};
+use crate::output::{self, Outcome, Trouble, aside};
 use crate::session::{Needs, session, wanted};
 use crate::verbs::secrets::all_rows;
 use jiff::Timestamp;
@@ -31,11 +31,11 @@ fn show(common: &Common) -> Outcome {
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     for listing in &listings {
         let Some(error) = &listing.error else { continue };
-        let failure = Failure::of_backend(&listing.layer, error.clone());
+        let trouble = Trouble::from(Failure::of_backend(&listing.layer, error.clone()));
         if control.config.environment == Some(Environment::Production) {
-            return Err(failure.into());
+            return Err(trouble);
         }
-        aside(&format!("WARNING: {} is left out: {failure}", listing.layer));
+        aside(&format!("WARNING: {} is left out: {}", listing.layer, trouble.text));
     }
     let order: Vec<&str> = control.mounts.iter().map(|mount| mount.layer.as_str()).collect();
     if common.json {

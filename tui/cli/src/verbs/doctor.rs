@@ -3,6 +3,7 @@
 mod switch;
 
 use crate::args::Common;
+use crate::errors::Cause;
 use crate::output::{self, Outcome};
 use crate::session::wanted;
 use jiff::Timestamp;
@@ -37,10 +38,12 @@ struct Check {
     verdict: Verdict,
     found: String,
     remedy: String,
+    /// What a backend told, where it was one.
+    cause: Option<Cause>,
 }
 
 fn check(what: &str, verdict: Verdict, found: impl Into<String>, remedy: impl Into<String>) -> Check {
-    Check { what: what.into(), verdict, found: found.into(), remedy: remedy.into() }
+    Check { what: what.into(), verdict, found: found.into(), remedy: remedy.into(), cause: None }
 }
 
 /// Examines. Exit 0 when nothing is wrong, else the status of the worst finding: 5 for a backend, 6 for the journal.
@@ -82,8 +85,10 @@ fn show(checks: &[Check], wrong: usize, as_json: bool) {
     };
     if as_json {
         let data = checks.iter().map(|check| {
-            json!({ "check": check.what, "verdict": word(check.verdict).to_lowercase(), "found": check.found,
-                    "remedy": (!check.remedy.is_empty()).then_some(&check.remedy) })
+            let mut told = json!({ "check": check.what, "verdict": word(check.verdict).to_lowercase(),
+                "found": check.found, "remedy": (!check.remedy.is_empty()).then_some(&check.remedy) });
+            check.cause.iter().for_each(|cause| cause.tell(&mut told));
+            told
         });
         output::data(&data.collect());
         return;
@@ -92,6 +97,9 @@ fn show(checks: &[Check], wrong: usize, as_json: bool) {
         output::text(&format!("{:<8} {:<14} {}", word(check.verdict), check.what, check.found));
         if check.verdict != Verdict::Fine && !check.remedy.is_empty() {
             output::text(&format!("{:<23} next: {}", "", check.remedy));
+        }
+        for line in check.cause.iter().flat_map(Cause::lines) {
+            output::text(&format!("{:<23} {line}", ""));
         }
     }
     output::text(&summary(wrong, checks.iter().filter(|check| check.verdict == Verdict::Warning).count()));
@@ -200,12 +208,14 @@ fn backends(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check
     for (mount, seen) in mounts.iter().zip(ask_all(&mounts)) {
         let what = format!("backend {}", mount.layer);
         let row = seen.row(mount, &config.boundary(), config.environment);
-        match &row.error {
-            Some((error, remedy)) => {
+        match (&row.error, seen.error().map(Cause::of)) {
+            (Some((error, _)), Some(cause)) => {
                 status = 5;
-                checks.push(check(&what, Verdict::Wrong, error, remedy));
+                let found = format!("{}: {error}", cause.code.replace('_', " "));
+                let told = check(&what, Verdict::Wrong, found, cause.next());
+                checks.push(Check { cause: Some(cause), ..told });
             }
-            None => checks.push(check(&what, Verdict::Fine, format!("{} ({})", row.summary, row.isolation), "")),
+            _ => checks.push(check(&what, Verdict::Fine, format!("{} ({})", row.summary, row.isolation), "")),
         }
         let key = config.file.backend.get(&mount.layer).and_then(|table| table.key_file.as_ref());
         if let Some((key, mode)) = key.and_then(|key| Some((key, open_to_others(key, 0o077)?))) {

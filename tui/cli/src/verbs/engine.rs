@@ -14,10 +14,10 @@ pub(crate) fn run(verb: &Engine, common: &Common) -> Outcome {
     let seat = sit(common, "engine")?;
     let environment = seat.environment;
     if environment == Environment::Production {
-        return Err(Trouble {
-            status: 3,
-            text: "refused: simulated orders don't belong into PRODUCTION\n  while: starting the reference engine\n  next:  '--env qa' or '--env paper'; a real engine is written from docs/engines.md".into(),
-        });
+        return Err(Trouble::ending(
+            3,
+            "refused: simulated orders don't belong into PRODUCTION\n  while: starting the reference engine\n  next:  '--env qa' or '--env paper'; a real engine is written from docs/engines.md",
+        ));
     }
     let place = || seat.switch.place().base().to_owned();
     let venue = || state_folder(&seat.surroundings, Some(environment)).join("simulator").join(&verb.name);

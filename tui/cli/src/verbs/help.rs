@@ -1,6 +1,7 @@
 //! `help`: a verb, a word or a topic explained. Refuses to need anything.
 
 use crate::args::{Help, Line};
+use crate::errors::ERRORS;
 use crate::output::{self, Outcome, Trouble};
 use clap::CommandFactory;
 use quarterdeck_domain::words::{WORDS, find};
@@ -37,8 +38,8 @@ from /etc, owned by root.
 const LAYERS: &str = "\
 A key is looked for in the layers from the highest to the lowest; the first that holds it wins, the others are shadowed.
   env      DP_BROKER__PASSWORD is broker.password; read-only
-  vault    with DP_USE_VAULT=1 (its plugin is not built yet)
-  aws      (its plugin is not built yet)
+  vault    with DP_USE_VAULT=1 or [backend.vault]; HashiCorp Vault and OpenBao, KV version 1 and 2: docs/vault.md
+  aws      with [backend.aws]; AWS Secrets Manager: docs/aws.md
   fernet   with DP_USE_ENCRYPTED_SECRETS=1 or a key in DP_SECRETS_ENCRYPTION_KEY; the encrypted file
   yaml     secrets.yaml or [backend.yaml] path; a secret found there is a warning
 A layer that can't be read is an error in Production, and a loud warning elsewhere.";
@@ -47,12 +48,16 @@ A layer that can't be read is an error in Production, and a loud warning elsewhe
 pub(crate) fn run(verb: &Help) -> Outcome {
     let Some(word) = verb.word.as_deref() else {
         output::text(&Line::command().render_long_help().to_string());
-        output::text("Topics: configuration, layers, words. Any word of the screen: quarterdeck help WORD");
+        output::text("Topics: configuration, layers, errors, words. Any word of the screen: quarterdeck help WORD");
         return Ok(0);
     };
     match word {
         "configuration" => output::text(CONFIGURATION),
         "layers" => output::text(LAYERS),
+        "errors" => {
+            let cells = ERRORS.iter().map(|error| [error.code, error.means, error.remedy].map(str::to_owned).to_vec());
+            output::text(&output::table(&cells.collect::<Vec<_>>()));
+        }
         "words" => {
             let cells = WORDS.iter().map(|word| vec![word.word.to_owned(), word.means.to_owned()]);
             output::text(&output::table(&cells.collect::<Vec<_>>()));
@@ -82,5 +87,5 @@ fn explain(word: &str) -> Outcome {
         None => "'quarterdeck help words' lists the words, 'quarterdeck help' the verbs".to_owned(),
     };
     let word = output::one_line(word);
-    Err(Trouble { status: 4, text: format!("there is no help on '{word}'\n  next:  {next}") })
+    Err(Trouble::ending(4, format!("there is no help on '{word}'\n  next:  {next}")))
 }

@@ -40,14 +40,14 @@ pub(crate) fn run(verb: &Init, common: &Common) -> Outcome {
         if sit(common, "init").is_ok_and(|seat| seat.switch.look().record.is_none()) {
             return latch_alone(common);
         }
-        return Err(Trouble {
-            status: 7,
-            text: format!(
+        return Err(Trouble::ending(
+            7,
+            format!(
                 "{} is there already\n  while: setting up {}\n  next:  edit it, or write over it with --force (the encrypted file and its key stay)",
                 config.display(),
                 environment.title()
             ),
-        });
+        ));
     }
     let private = |folder: &Path| {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|why| unmade(folder, &why))

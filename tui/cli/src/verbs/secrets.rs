@@ -1,6 +1,11 @@
 //! `secrets …`: the guide's verbs over any writable layer. Refuses to take a value from anywhere but standard input, a
 //! prompt or, with a warning, the command line.
 
+mod diff;
+mod history;
+mod restore;
+mod search;
+
 use crate::args::{Common, Secrets};
 use crate::input;
 use crate::output::{self, Outcome, Trouble, aside};
@@ -12,7 +17,7 @@ use quarterdeck_control::find::{Destination, Located, expected};
 use quarterdeck_control::observe::ask_all;
 use quarterdeck_control::overview::{LayerListing, elsewhere, secret_rows};
 use quarterdeck_control::serve::{Ask, Control, Done};
-use quarterdeck_control::{Expected, Kind, Value};
+use quarterdeck_control::{Expected, Kind, Value, VersionId};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::request::{Purpose, Request, Target};
@@ -28,9 +33,12 @@ pub(crate) fn run(verb: &Secrets, common: &Common) -> Outcome {
             let wish = Wish { name, layer: layer.as_deref(), as_json: *as_json, if_version: if_version.as_deref() };
             set(common, &wish, value.as_deref())
         }
-        Secrets::Get { name, layer } => get(common, name, layer.as_deref()),
-        Secrets::List { layer } => list(common, layer.as_deref(), ""),
-        Secrets::Search { text } => list(common, None, text),
+        Secrets::Get { name, layer, version } => get(common, name, layer.as_deref(), version.as_deref()),
+        Secrets::List { layer } => list(common, layer.as_deref()),
+        Secrets::Search { words } => search::run(common, words),
+        Secrets::History { name, layer } => history::run(common, name, layer.as_deref()),
+        Secrets::Diff { name, one, other, layer } => diff::run(common, name, layer.as_deref(), [one, other]),
+        Secrets::Restore { name, layer } => restore::run(common, name, layer.as_deref()),
         Secrets::Delete { name, layer, if_version } => delete(common, name, layer.as_deref(), if_version.as_deref()),
         Secrets::Validate { layer } => validate(common, layer),
         Secrets::Rekey { new_key, layer } => rekey(common, new_key, layer),
@@ -100,12 +108,15 @@ fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
     Ok(0)
 }
 
-fn get(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
+fn get(common: &Common, name: &str, layer: Option<&str>, version: Option<&str>) -> Outcome {
     let control = session(common, LOOK)?;
     control.permit(&Request::Read { target: control.named(name, layer), purpose: Purpose::Get })?;
     let target = located(&control, name, layer)?.target;
-    let done = control.serve(Request::Read { target: target.clone(), purpose: Purpose::Get }.into())?;
-    let Done::Read(reading) = done else { return Err(Trouble::failed("nothing was read")) };
+    let request = Request::Read { target: target.clone(), purpose: Purpose::Get };
+    let expected = version.map_or(Expected::Anything, |version| Expected::Version(VersionId(version.to_owned())));
+    let Done::Read(reading) = control.serve(Ask { request, value: None, expected })? else {
+        return Err(Trouble::failed("nothing was read"));
+    };
     let bytes = reading.value.bytes.expose();
     if common.json {
         let (value, encoding) = match std::str::from_utf8(bytes) {
@@ -148,48 +159,53 @@ pub(crate) fn all_rows(control: &Control, now: Timestamp) -> (Vec<SecretRow>, Ve
     (rows, listings)
 }
 
-fn list(common: &Common, layer: Option<&str>, text: &str) -> Outcome {
+fn list(common: &Common, layer: Option<&str>) -> Outcome {
     let control = session(common, LOOK)?;
     if let Some(layer) = layer {
         control.mount(layer)?;
     }
     let now = Timestamp::now();
     let (mut rows, listings) = all_rows(&control, now);
-    let text = text.to_lowercase();
-    rows.retain(|row| layer.is_none_or(|wanted| row.layer == wanted) && row.name.to_lowercase().contains(&text));
+    rows.retain(|row| layer.is_none_or(|wanted| row.layer == wanted));
     rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let heard = failed_layers(&control, &listings, layer);
     if common.json {
+        heard.as_ref().map_err(|trouble| trouble.clone())?;
         output::data(&rows.iter().map(|row| rows::secret(row, now)).collect());
     } else if rows.is_empty() {
-        output::text(&match (text.as_str(), layer) {
+        output::text(&match layer {
             // What can't be read is told below; it must not look like what was never stored.
-            ("", None) if listings.iter().any(|listing| listing.error.is_some()) => {
+            None if listings.iter().any(|listing| listing.error.is_some()) => {
                 "no secret can be shown: a layer can't be read".to_owned()
             }
-            ("", None) => "no secret yet. Store one with 'quarterdeck secrets set NAME'".to_owned(),
-            ("", Some(layer)) => format!("no name comes from {layer}"),
-            (text, _) => format!("no name has '{}' in it", output::one_line(text)),
+            None => "no secret yet. Store one with 'quarterdeck secrets set NAME'".to_owned(),
+            Some(layer) => format!("no name comes from {layer}"),
         });
     } else {
         let cells = std::iter::once(rows::secret_header()).chain(rows.iter().map(|row| rows::secret_cells(row, now)));
         output::text(&output::table(&cells.collect::<Vec<_>>()));
     }
-    for (owner, names) in elsewhere(&listings, control.boundary(), control.config.environment) {
+    not_shown(&control, &listings);
+    heard
+}
+
+/// Says how many names belong to another environment.
+fn not_shown(control: &Control, listings: &[LayerListing]) {
+    for (owner, names) in elsewhere(listings, control.boundary(), control.config.environment) {
         let names = output::count(names as u64, "name");
         aside(&format!("{names} of {} not shown: '--env {}' shows them there", owner.title(), owner.name()));
     }
-    failed_layers(&control, &listings, layer)
 }
 
 /// Says which layers could not be listed. In Production, or when that layer was asked for, it is an error.
 fn failed_layers(control: &Control, listings: &[LayerListing], wanted: Option<&str>) -> Outcome {
     for listing in listings.iter().filter(|listing| wanted.is_none_or(|wanted| listing.layer == wanted)) {
         let Some(error) = &listing.error else { continue };
-        let failure = Failure::of_backend(&listing.layer, error.clone());
+        let trouble = Trouble::from(Failure::of_backend(&listing.layer, error.clone()));
         if wanted.is_some() || control.config.environment == Some(Environment::Production) {
-            return Err(failure.into());
+            return Err(trouble);
         }
-        aside(&format!("WARNING: {} is left out: {failure}", listing.layer));
+        aside(&format!("WARNING: {} is left out: {}", listing.layer, trouble.text));
     }
     Ok(0)
 }

@@ -1,6 +1,7 @@
 //! `status`: the overview as text or data. Refuses to hide what can't be read.
 
 use crate::args::{Common, Status};
+use crate::errors::Cause;
 use crate::output::{self, Outcome};
 use crate::rows;
 use crate::session::{Needs, session};
@@ -20,6 +21,8 @@ use std::ops::ControlFlow;
 /// Everything at once.
 struct Overview {
     backends: Vec<BackendRow>,
+    /// Of each backend, in the same order: what is wrong with it.
+    causes: Vec<Option<Cause>>,
     secrets: Vec<SecretRow>,
     journal: JournalRow,
     kill: Sight,
@@ -50,11 +53,12 @@ fn overview(control: &Control, now: Timestamp) -> Overview {
     let seen = ask_all(&control.mounts);
     let backends =
         control.mounts.iter().zip(&seen).map(|(mount, seen)| seen.row(mount, control.boundary(), here)).collect();
+    let causes = seen.iter().map(|seen| seen.error().map(Cause::of)).collect();
     let listings: Vec<LayerListing> = seen.into_iter().map(|seen| seen.listing).collect();
     let secrets = secret_rows(&listings, &control.state(), &control.config, now);
     let switch = control.switch("status").expect("this verb is not run without an environment");
     let kill = switch::look(switch);
-    Overview { backends, secrets, journal: journal(control), kill }
+    Overview { backends, causes, secrets, journal: journal(control), kill }
 }
 
 /// The journal, verified from its first line.
@@ -80,7 +84,8 @@ fn data(control: &Control, overview: &Overview, now: Timestamp) -> serde_json::V
         "host": control.surroundings.host,
         "who": { "person": control.who.person.as_str(), "role": control.who.role },
         "look_only": control.look_only(),
-        "backends": overview.backends.iter().map(rows::backend).collect::<Vec<_>>(),
+        "backends": overview.causes.iter().zip(&overview.backends).map(|(cause, row)| rows::backend(row, cause.as_ref()))
+            .collect::<Vec<_>>(),
         "secrets": overview.secrets.iter().map(|row| rows::secret(row, now)).collect::<Vec<_>>(),
         "journal": rows::journal(&overview.journal),
         "kill_switch": switch::data::kill_switch(&overview.kill, now),
@@ -125,9 +130,10 @@ fn text(control: &Control, overview: &Overview, now: Timestamp) {
         ]);
     }
     output::text(&output::table(&cells));
-    for row in &overview.backends {
-        if let Some((what, next)) = &row.error {
-            output::text(&format!("! {}: {what}\n  next: {next}", row.name));
+    for (row, cause) in overview.backends.iter().zip(&overview.causes) {
+        if let (Some((what, _)), Some(cause)) = (&row.error, cause) {
+            output::text(&format!("! {}: {what}\n  next: {}", row.name, cause.next()));
+            cause.lines().iter().for_each(|line| output::text(&format!("  {line}")));
         }
         row.warnings.iter().for_each(|warning| output::text(&format!("! {}: {warning}", row.name)));
     }

@@ -20,10 +20,10 @@ pub(crate) fn run(level: Level, firing: &Firing, common: &Common) -> Outcome {
     if let Some((why, next)) = &fired.refused {
         let who = format!("'quarterdeck kill who --env {}'", seat.environment.name());
         let next = next.replace("'quarterdeck kill who'", &who);
-        return Err(Trouble {
-            status: 3,
-            text: format!("refused: {why}\n  while: deciding on '{}'\n  next:  {next}", level.verb()),
-        });
+        return Err(Trouble::ending(
+            3,
+            format!("refused: {why}\n  while: deciding on '{}'\n  next:  {next}", level.verb()),
+        ));
     }
     if let Some(why) = &fired.undurable
         && !is_reached(&fired.row)

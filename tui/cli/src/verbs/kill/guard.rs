@@ -37,12 +37,14 @@ pub(crate) fn command(level: Level, name: &str) -> String {
 
 /// Shows what is affected and one code, and reads lines until it is typed.
 fn typed(level: Level, seat: &Seat) -> Result<(), Trouble> {
-    let unsent = |why: &str| Trouble {
-        status: 3,
-        text: format!(
-            "nothing was sent: {why}\n  while: waiting for the code\n  next:  type it as it stands, or: {}",
-            command(level, seat.environment.name())
-        ),
+    let unsent = |why: &str| {
+        Trouble::ending(
+            3,
+            format!(
+                "nothing was sent: {why}\n  while: waiting for the code\n  next:  type it as it stands, or: {}",
+                command(level, seat.environment.name())
+            ),
+        )
     };
     affected(level, seat);
     let random = random::<64>().map_err(|error| unsent(&format!("no code can be drawn ({error})")))?;

@@ -1,0 +1,123 @@
+//! `secrets diff`: which keys of two versions are the same and which are not. Refuses to show a value, a length or a
+//! part of one: it compares, and tells only that.
+
+use super::{LOOK, located};
+use crate::args::Common;
+use crate::output::{self, Outcome, Trouble};
+use crate::session::session;
+use quarterdeck_control::serve::{Ask, Control, Done};
+use quarterdeck_control::{Expected, SecretBytes, VersionId};
+use quarterdeck_domain::request::{Purpose, Request, Target};
+use quarterdeck_domain::sanitise;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A version as it is compared: its keys when it is a map, else the whole under an empty name.
+type Parts = BTreeMap<String, SecretBytes>;
+
+/// Compares two versions. Both reads are decided and recorded as every read is.
+pub(super) fn run(common: &Common, name: &str, layer: Option<&str>, versions: [&str; 2]) -> Outcome {
+    let control = session(common, LOOK)?;
+    control.permit(&Request::Read { target: control.named(name, layer), purpose: Purpose::Get })?;
+    let target = located(&control, name, layer)?.target;
+    let [one, two] = versions;
+    let (before, after) = (parts(&control, &target, one)?, parts(&control, &target, two)?);
+    let told = compare(&before, &after);
+    let differ = told.iter().any(|(_, word)| *word != SAME);
+    if common.json {
+        let keys: Vec<Value> = told.iter().map(|(key, word)| json!({ "key": key, "is": word })).collect();
+        output::data(&json!({
+            "name": target.name, "layer": target.layer, "versions": versions, "same": !differ, "keys": keys,
+        }));
+        return Ok(0);
+    }
+    let whole = |key: &str| if key.is_empty() { "(the value)".to_owned() } else { tame(key) };
+    let word = |word: &str| word.replace("first", one).replace("second", two);
+    let cells: Vec<Vec<String>> = told.iter().map(|(key, is)| vec![whole(key), word(is)]).collect();
+    output::text(&format!("{} in {}, versions {one} and {two}:", tame(&target.name), target.layer));
+    output::text(&output::table(&cells));
+    Ok(0)
+}
+
+const SAME: &str = "same";
+const OTHER: &str = "other";
+const FIRST: &str = "only in first";
+const SECOND: &str = "only in second";
+
+fn compare(before: &Parts, after: &Parts) -> Vec<(String, &'static str)> {
+    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let word = |key: &String| match (before.get(key), after.get(key)) {
+        (Some(one), Some(two)) if one == two => SAME,
+        (Some(_), Some(_)) => OTHER,
+        (Some(_), None) => FIRST,
+        _ => SECOND,
+    };
+    keys.into_iter().map(|key| (key.clone(), word(key))).collect()
+}
+
+fn parts(control: &Control, target: &Target, version: &str) -> Result<Parts, Trouble> {
+    let request = Request::Read { target: target.clone(), purpose: Purpose::Get };
+    let expected = Expected::Version(VersionId(version.to_owned()));
+    let Done::Read(reading) = control.serve(Ask { request, value: None, expected })? else {
+        return Err(Trouble::failed("nothing was read"));
+    };
+    let bytes = reading.value.bytes;
+    let mut parts = Parts::new();
+    match serde_json::from_slice::<Value>(bytes.expose()) {
+        Ok(Value::Object(map)) => {
+            for (key, value) in map {
+                flatten(&key, value, &mut parts);
+            }
+        }
+        _ => _ = parts.insert(String::new(), bytes),
+    }
+    Ok(parts)
+}
+
+/// Keys inside maps are dotted, as everywhere.
+fn flatten(key: &str, value: Value, parts: &mut Parts) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (inner, value) in map {
+                flatten(&format!("{key}.{inner}"), value, parts);
+            }
+        }
+        Value::String(text) => _ = parts.insert(key.to_owned(), SecretBytes::new(text.into_bytes())),
+        other => _ = parts.insert(key.to_owned(), SecretBytes::new(other.to_string().into_bytes())),
+    }
+}
+
+fn tame(text: &str) -> String {
+    sanitise::line(text, 400).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Parts {
+        let mut parts = Parts::new();
+        let Ok(Value::Object(map)) = serde_json::from_str(text) else { panic!("a map") };
+        map.into_iter().for_each(|(key, value)| flatten(&key, value, &mut parts));
+        parts
+    }
+
+    #[test]
+    fn keys_are_the_same_other_or_on_one_side_and_no_value_is_told() {
+        let one = read(r#"{"host": "a", "login": {"user": "u", "password": "canary-1"}, "port": 1.10, "old": true}"#);
+        let two = read(r#"{"host": "a", "login": {"user": "u", "password": "canary-2"}, "port": 1.1, "new": true}"#);
+        let told = compare(&one, &two);
+        let told: Vec<(&str, &str)> = told.iter().map(|(key, word)| (key.as_str(), *word)).collect();
+        assert_eq!(
+            told,
+            [
+                ("host", SAME),
+                ("login.password", OTHER),
+                ("login.user", SAME),
+                ("new", SECOND),
+                ("old", FIRST),
+                ("port", OTHER),
+            ]
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! `secrets history`: the versions of a secret with their labels and ages, who shadows whom, and what else its backend
+//! tells. Refuses values: nothing is read for it.
+
+use super::{LOOK, all_rows, located};
+use crate::args::Common;
+use crate::output::{self, Outcome};
+use crate::rows;
+use crate::session::session;
+use jiff::Timestamp;
+use quarterdeck_control::failure::Failure;
+use quarterdeck_control::overview::secret_rows;
+use quarterdeck_control::serve::{Control, Done};
+use quarterdeck_domain::overview::{Holder, SecretDetail, VersionRow};
+use quarterdeck_domain::request::{Request, Target};
+use quarterdeck_domain::rotation::Age;
+use quarterdeck_domain::sanitise;
+use serde_json::{Value, json};
+
+/// Tells it, of the layer that is named, else of the highest that holds it.
+pub(super) fn run(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
+    let control = session(common, LOOK)?;
+    control.permit(&Request::Inspect { target: control.named(name, layer) })?;
+    let target = located(&control, name, layer)?.target;
+    let now = Timestamp::now();
+    let detail = inspect(&control, &target, now)?;
+    if common.json {
+        output::data(&data(&detail, now));
+    } else {
+        text(&detail, now);
+    }
+    Ok(0)
+}
+
+/// What the layer's backend tells of it, and every layer that lists it.
+fn inspect(control: &Control, target: &Target, now: Timestamp) -> Result<SecretDetail, Failure> {
+    let nothing = || Failure::Senseless { what: "the backend told nothing".into(), next: String::new() };
+    let done = control.serve(Request::Inspect { target: target.clone() }.into())?;
+    let Done::Inspected(told) = done else { return Err(nothing()) };
+    let at = |unix: Option<i64>| unix.and_then(|unix| Timestamp::from_second(unix).ok());
+    let versions = told.versions.iter().map(|version| VersionRow {
+        id: version.id.0.clone(),
+        stage: match version.stage.map(|stage| format!("{stage:?}")).as_deref() {
+            Some("Pending") => "pending",
+            Some("Current") => "current",
+            Some("Previous") => "previous",
+            Some("Retired") => "retired",
+            _ => "",
+        },
+        labels: version.labels.clone(),
+        age: match (at(version.created_at), at(version.not_after)) {
+            (Some(at), _) => Age::Since(at),
+            (None, Some(at)) => Age::AtLeastSince(at),
+            (None, None) => Age::Unknown,
+        },
+        gone: match (version.destroyed, version.deleted) {
+            (true, _) => "destroyed",
+            (false, true) => "deleted",
+            (false, false) => "",
+        },
+    });
+    Ok(SecretDetail {
+        name: target.name.clone(),
+        layer: target.layer.clone(),
+        versions: versions.collect(),
+        holders: holders(control, target, now),
+        labels: told.metadata.into_iter().collect(),
+        facts: told.facts,
+        asked_at: now,
+        error: None,
+    })
+}
+
+fn holders(control: &Control, target: &Target, now: Timestamp) -> Vec<Holder> {
+    let (_, listings) = all_rows(control, now);
+    let alone = |listing| secret_rows(std::slice::from_ref(listing), &control.state(), &control.config, now);
+    let rows = listings.iter().flat_map(alone).filter(|row| row.name == target.name);
+    rows.map(|row| Holder { layer: row.layer, name: row.name, version: row.version, age: row.age }).collect()
+}
+
+fn data(detail: &SecretDetail, now: Timestamp) -> Value {
+    let pairs = |pairs: &[(String, String)]| -> Value {
+        pairs.iter().map(|(label, text)| (label.clone(), json!(text))).collect::<serde_json::Map<_, _>>().into()
+    };
+    json!({
+        "name": detail.name, "layer": detail.layer,
+        "versions": detail.versions.iter().map(|row| version(row, now)).collect::<Vec<_>>(),
+        "holders": detail.holders.iter().enumerate().map(|(at, holder)| json!({
+            "layer": holder.layer, "name": holder.name, "version": holder.version, "wins": at == 0,
+            "age_s": seconds(holder.age, now), "age_is_lower_bound": holder.age.is_lower_bound(),
+        })).collect::<Vec<_>>(),
+        "labels": pairs(&detail.labels),
+        "facts": pairs(&detail.facts),
+    })
+}
+
+fn version(row: &VersionRow, now: Timestamp) -> Value {
+    json!({
+        "id": row.id, "stage": word(row.stage), "labels": row.labels, "gone": word(row.gone),
+        "age_s": seconds(row.age, now), "age_is_lower_bound": row.age.is_lower_bound(),
+    })
+}
+
+fn word(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn seconds(age: Age, now: Timestamp) -> Option<i64> {
+    age.at(now).map(|age| age.as_secs())
+}
+
+fn text(detail: &SecretDetail, now: Timestamp) {
+    output::text(&format!("{} in {}", tame(&detail.name), detail.layer));
+    let header = ["VERSION", "STAGE", "AGE", "LABELS"].map(str::to_owned).to_vec();
+    let cells = detail.versions.iter().map(|row| {
+        let place = [row.stage, row.gone].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ");
+        let place = if place.is_empty() { "-".to_owned() } else { place };
+        vec![tame(&row.id), place, rows::age(row.age, now), tame(&row.labels.join(", "))]
+    });
+    output::text(&output::table(&std::iter::once(header).chain(cells).collect::<Vec<_>>()));
+    if detail.holders.len() > 1 {
+        output::text(&format!("{} wins over {}", told(&detail.holders[0]), below(&detail.holders[1..])));
+    }
+    let more = detail.labels.iter().map(|(label, text)| (format!("label {label}"), text));
+    for (label, text) in more.chain(detail.facts.iter().map(|(label, text)| (label.clone(), text))) {
+        output::text(&format!("  {}: {}", tame(&label), tame(text)));
+    }
+}
+
+fn told(holder: &Holder) -> String {
+    format!("{} ({})", holder.layer, tame(&holder.name))
+}
+
+fn below(holders: &[Holder]) -> String {
+    holders.iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
+fn tame(text: &str) -> String {
+    sanitise::line(text, 400).into_owned()
+}
