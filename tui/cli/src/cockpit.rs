@@ -1,6 +1,7 @@
 //! Runs the screen: what arrives goes to the model, what the model asks for is done, what it shows is drawn. Refuses to
 //! decide anything and to wait for anybody: every slow thing has a thread of its own and comes back as news.
 
+mod inspect;
 mod trigger;
 
 use crate::args::{Colour, Common};
@@ -284,7 +285,9 @@ impl Cockpit {
                 terminal.suspend();
             }
             Effect::Reveal { name, layer } => self.reveal(name, layer),
-            Effect::Inspect { .. } => {}
+            Effect::Inspect { name, layer } => {
+                inspect::ask(self.control.clone(), self.send.clone(), Target { layer, name });
+            }
             Effect::ReadAgain(layer) => {
                 if let Some(watch) = &self.watch {
                     watch.read_again(layer.as_deref());
