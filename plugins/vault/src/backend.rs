@@ -1,0 +1,344 @@
+//! The contract's trait over a KV mount: names in, values out, each call on the plugin's own small runtime. Refuses to
+//! fail when it is made: wrong settings are an error of each call, so that the tile can say it.
+
+use crate::client::Client;
+use crate::content;
+use crate::inspect;
+use crate::kv1::{Kv1, no_versions};
+use crate::kv2::{Found, Kv2, id, number};
+use crate::mounted::Mounted;
+use crate::name::{Place, place};
+use crate::settings::{self, Kv, Settings};
+use crate::{health, listing};
+use quarterdeck_contract::*;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{Instant, timeout_at};
+
+/// How often a change of one key is tried when somebody else changes the secret meanwhile.
+const TRIES: usize = 8;
+
+/// A backend over a KV mount.
+///
+/// # Errors
+///
+/// Only when the system gives no thread; settings that make no sense are an error of each call.
+pub fn create(setup: Setup) -> Result<Box<dyn SecretsBackend>> {
+    let runtime =
+        Builder::new_multi_thread().worker_threads(1).max_blocking_threads(4).thread_name("vault").enable_all().build();
+    let runtime = runtime.map_err(|_| BackendError::new(ErrorKind::Invalid, "the system gives no thread"))?;
+    let about = about(&setup);
+    let client = Settings::read(&setup).map(Client::new);
+    Ok(Box::new(Vault { about, client, runtime: Some(runtime), alone: tokio::sync::Mutex::new(()) }))
+}
+
+fn about(setup: &Setup) -> Description {
+    use Capability::{CompareAndSet, RemoveVersion, Restore, Versions, Write};
+    let capabilities = match settings::kv(setup) {
+        Some(Kv::One) => vec![Write],
+        Some(Kv::Two) | None => vec![Write, Versions, CompareAndSet, RemoveVersion, Restore],
+    };
+    Description { backend: "vault".into(), target: settings::target(setup), capabilities, extras: Vec::new() }
+}
+
+struct Vault {
+    about: Description,
+    client: Result<Client>,
+    /// Gone only while it is dropped.
+    runtime: Option<Runtime>,
+    /// Held by each change in version 1, which has no check-and-set.
+    alone: tokio::sync::Mutex<()>,
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        // Without waiting: a connection that hangs must not hold the program up.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// One call: with whom, where, and until when.
+pub(crate) struct Work<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) mounted: Arc<Mounted>,
+    pub(crate) until: Instant,
+    alone: &'a tokio::sync::Mutex<()>,
+}
+
+impl Vault {
+    /// Runs one call up to its deadline. What was sent and not answered says so itself; this is the last resort.
+    fn run<'a, T, F>(&'a self, call: Call, job: impl FnOnce(Work<'a>) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let client = self.client.as_ref().map_err(Clone::clone)?;
+        let Some(runtime) = &self.runtime else { return Err(crate::wire::late()) };
+        runtime.block_on(async {
+            let until = Instant::now() + call.within;
+            let mounted = client.mounted(until).await?;
+            job(Work { client, mounted, until, alone: &self.alone }).await
+        })
+    }
+}
+
+impl SecretsBackend for Vault {
+    fn describe(&self) -> Description {
+        self.about.clone()
+    }
+
+    fn health(&self, call: Call) -> Result<Health> {
+        self.run(call, async |work| health::health(&work).await)
+    }
+
+    fn list(&self, page: &PageRequest, call: Call) -> Result<Page> {
+        self.run(call, async |work| listing::list(&work, page).await)
+    }
+
+    fn inspect(&self, name: &SecretName, call: Call) -> Result<Inspection> {
+        let at = place(name)?;
+        self.run(call, async |work| work.inspect(name, &at).await)
+    }
+
+    fn keys(&self, name: &SecretName, call: Call) -> Result<Vec<String>> {
+        let at = place(name)?;
+        self.run(call, async |work| work.keys(name, &at).await)
+    }
+
+    fn read(&self, name: &SecretName, version: Option<&VersionId>, call: Call) -> Result<Reading> {
+        let at = place(name)?;
+        self.run(call, async |work| work.read(name, &at, version).await)
+    }
+
+    fn write(&self, name: &SecretName, value: Value, expected: &Expected, call: Call) -> Result<VersionId> {
+        let at = place(name)?;
+        self.run(call, async |work| match &at.key {
+            None => work.write(&at.path, &content::map(&value, work.keeps_numbers())?, expected).await,
+            Some(key) => work.change(name, &at, expected, |tree, exact| content::put(tree, key, &value, exact)).await,
+        })
+    }
+
+    fn delete(&self, name: &SecretName, expected: &Expected, call: Call) -> Result<()> {
+        let at = place(name)?;
+        self.run(call, async |work| match &at.key {
+            None => work.delete(&at.path, expected).await,
+            Some(key) => {
+                let gone = |tree: &mut _, _| match content::remove(tree, key)? {
+                    true => Ok(()),
+                    false => Err(BackendError::not_found(name)),
+                };
+                work.change(name, &at, expected, gone).await.map(drop)
+            }
+        })
+    }
+
+    fn restore(&self, name: &SecretName, call: Call) -> Result<VersionId> {
+        let at = whole(name)?;
+        self.run(call, async |work| work.two("restore")?.restore(&at.path).await)
+    }
+
+    fn remove_version(&self, name: &SecretName, version: &VersionId, call: Call) -> Result<()> {
+        let at = whole(name)?;
+        self.run(call, async |work| work.two("remove version")?.destroy(&at.path, version).await)
+    }
+}
+
+/// The place of a secret as a whole.
+fn whole(name: &SecretName) -> Result<Place> {
+    let at = place(name)?;
+    match at.key {
+        None => Ok(at),
+        Some(_) => {
+            Err(BackendError::new(ErrorKind::Invalid, format!("'{name}' is a key, and versions are the secret's"))
+                .hint(format!("Name the secret: '{}'.", at.path)))
+        }
+    }
+}
+
+impl<'a> Work<'a> {
+    fn one(&self) -> Kv1<'a> {
+        Kv1 { client: self.client, mounted: self.mounted.clone(), until: self.until }
+    }
+
+    /// The work on version 2, or the answer that version 1 has not got this.
+    fn two(&self, operation: &str) -> Result<Kv2<'a>> {
+        match self.mounted.kv {
+            Kv::One => Err(no_versions(operation)),
+            Kv::Two => Ok(Kv2 { client: self.client, mounted: self.mounted.clone(), until: self.until }),
+        }
+    }
+
+    /// Version 1 stores a number's digits; version 2 makes a float of it.
+    fn keeps_numbers(&self) -> bool {
+        self.mounted.kv == Kv::One
+    }
+
+    async fn inspect(&self, name: &SecretName, at: &Place) -> Result<Inspection> {
+        if self.mounted.kv == Kv::Two {
+            return inspect::inspect(&self.two("inspect")?, name, &at.path).await;
+        }
+        if !self.one().is_there(&at.path).await? {
+            return Err(BackendError::not_found(name));
+        }
+        let current = VersionInfo { stage: Some(Stage::Current), ..VersionInfo::of(only()) };
+        let facts = vec![("versions".into(), "none: KV version 1 keeps the current value alone".into())];
+        Ok(Inspection { versions: vec![current], facts, ..Inspection::of(name.clone()) })
+    }
+
+    async fn fetch(&self, path: &str, version: Option<u64>) -> Result<Found> {
+        match self.mounted.kv {
+            Kv::One => self.one().read(path).await,
+            Kv::Two => self.two("read")?.read(path, version).await,
+        }
+    }
+
+    async fn keys(&self, name: &SecretName, at: &Place) -> Result<Vec<String>> {
+        if let (None, Kv::Two) = (&at.key, self.mounted.kv) {
+            let kv = self.two("keys")?;
+            if let Some(answer) = kv.subkeys(&at.path).await? {
+                let subkeys = answer.data().get("subkeys").filter(|subkeys| subkeys.is_object());
+                let Some(subkeys) = subkeys else {
+                    return Err(kv.missing(&at.path, None, &answer).doing(format!("reading the keys of '{name}'")));
+                };
+                // Whether 'encoding' says base64 can't be seen without its value.
+                if !content::may_be_bytes(subkeys) {
+                    return Ok(content::keys_of(subkeys));
+                }
+            }
+        }
+        let found = self.fetch(&at.path, None).await?;
+        match &at.key {
+            None => Ok(content::keys_of(&found.tree.0)),
+            Some(key) => content::keys_under(&found.tree.0, key).ok_or_else(|| no_key(name, at)),
+        }
+    }
+
+    async fn read(&self, name: &SecretName, at: &Place, version: Option<&VersionId>) -> Result<Reading> {
+        let no_version = |version: &VersionId| {
+            BackendError::new(ErrorKind::NotFound, format!("'{name}' has no version {version}"))
+                .doing(format!("reading '{name}'"))
+        };
+        // The server takes 0 for the newest.
+        let version = match (version, self.mounted.kv) {
+            (None, _) => None,
+            (Some(version), Kv::Two) => {
+                Some(number(version).filter(|number| *number > 0).ok_or_else(|| no_version(version))?)
+            }
+            (Some(version), Kv::One) => return Err(no_version(version)),
+        };
+        let found = self.fetch(&at.path, version).await?;
+        let value = match &at.key {
+            None => content::value(&found.tree, found.size)?,
+            Some(key) => content::pick(&found.tree, key, found.size).ok_or_else(|| no_key(name, at))?,
+        };
+        Ok(Reading { value, version: (self.mounted.kv == Kv::Two).then(|| id(found.version)) })
+    }
+
+    async fn write(&self, path: &str, tree: &crate::answer::Tree, expected: &Expected) -> Result<VersionId> {
+        match self.mounted.kv {
+            Kv::Two => self.two("write")?.write(path, tree, expected).await,
+            Kv::One => {
+                let _alone = self.alone_until().await?;
+                self.one().write(path, tree, expected).await.map(|()| only())
+            }
+        }
+    }
+
+    async fn delete(&self, path: &str, expected: &Expected) -> Result<()> {
+        match self.mounted.kv {
+            Kv::Two => self.two("delete")?.delete(path, expected).await,
+            Kv::One => {
+                let _alone = self.alone_until().await?;
+                self.one().delete(path, expected).await
+            }
+        }
+    }
+
+    /// Changes a secret's map: read, change, and write on the version that was read.
+    async fn change(
+        &self,
+        name: &SecretName,
+        at: &Place,
+        expected: &Expected,
+        change: impl Fn(&mut crate::answer::Tree, bool) -> Result<()>,
+    ) -> Result<VersionId> {
+        let _alone = match self.mounted.kv {
+            Kv::One => Some(self.alone_until().await?),
+            Kv::Two => None,
+        };
+        for _ in 0..TRIES {
+            let found = match self.fetch(&at.path, None).await {
+                Ok(found) => Some(found),
+                Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::Destroyed) => {
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+            let (mut tree, version) = match found {
+                Some(found) => (found.tree, Some(found.version)),
+                None => (crate::answer::Tree(serde_json::Value::Object(serde_json::Map::new())), None),
+            };
+            self.expect(name, at, &tree, version, expected)?;
+            change(&mut tree, self.keeps_numbers())?;
+            let empty = content::is_empty(&tree);
+            let written = match (self.mounted.kv, version) {
+                (Kv::One, _) if empty => self.one().delete(&at.path, &Expected::Anything).await.map(|()| only()),
+                (Kv::One, _) => self.one().write(&at.path, &tree, &Expected::Anything).await.map(|()| only()),
+                (Kv::Two, Some(version)) if empty => {
+                    self.two("delete")?.delete(&at.path, &Expected::Version(id(version))).await.map(|()| id(version))
+                }
+                (Kv::Two, Some(version)) => {
+                    self.two("write")?.write(&at.path, &tree, &Expected::Version(id(version))).await
+                }
+                (Kv::Two, None) => self.two("write")?.write(&at.path, &tree, &Expected::Absent).await,
+            };
+            let raced = matches!(&written, Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }));
+            // Somebody changed another key: what was asked for still holds of this one.
+            if !raced || matches!(expected, Expected::Version(_)) {
+                return written;
+            }
+        }
+        Err(conflict(name, None))
+    }
+
+    fn expect(
+        &self,
+        name: &SecretName,
+        at: &Place,
+        tree: &crate::answer::Tree,
+        version: Option<u64>,
+        expected: &Expected,
+    ) -> Result<()> {
+        let key = at.key.as_deref().unwrap_or_default();
+        match expected {
+            Expected::Anything => Ok(()),
+            Expected::Absent if content::pick(tree, key, 0).is_none() => Ok(()),
+            Expected::Absent => Err(conflict(name, version)),
+            Expected::Version(_) if self.mounted.kv == Kv::One => Err(no_versions("check-and-set")),
+            Expected::Version(wanted) if number(wanted) == version => Ok(()),
+            Expected::Version(_) => Err(conflict(name, version)),
+        }
+    }
+
+    async fn alone_until(&self) -> Result<tokio::sync::MutexGuard<'a, ()>> {
+        timeout_at(self.until, self.alone.lock()).await.map_err(|_| crate::wire::late())
+    }
+}
+
+/// The identity of a version 1 secret's only version.
+fn only() -> VersionId {
+    VersionId("current".into())
+}
+
+fn no_key(name: &SecretName, at: &Place) -> BackendError {
+    BackendError::not_found(name)
+        .doing(format!("reading '{}'", at.path))
+        .hint("The secret is there without that key; 'list' shows its keys.")
+}
+
+fn conflict(name: &SecretName, current: Option<u64>) -> BackendError {
+    let current = current.filter(|current| *current > 0).map(|current| current.to_string());
+    BackendError::new(ErrorKind::Conflict { current }, format!("'{name}' is not as expected"))
+        .hint("Read it again, and decide anew.")
+}

@@ -1,0 +1,206 @@
+//! The names in a mount, folder by folder and page by page, in the order of their bytes. Refuses to read a value: the
+//! keys of the layer's own secret come without their values where the server tells them.
+//!
+//! ```text
+//! LIST ""  →  a-b  a/  c      sorted with the slash, so that going down into 'a/' where it
+//!     LIST "a/"  →  x  y/     stands gives the order of the whole names
+//! ```
+
+use crate::ask::Ask;
+use crate::backend::Work;
+use crate::content::all_keys;
+use crate::inspect::created_at;
+use crate::kv1::Kv1;
+use crate::kv2::{Kv2, id};
+use crate::name::{folder, is_path};
+use crate::refusal::{Need, line};
+use crate::settings::Kv;
+use quarterdeck_contract::{BackendError, Entry, ErrorKind, Page, PageRequest, Result, SecretName};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Entries of a page when the caller leaves it to us, and at most.
+const PAGE: usize = 1_000;
+const LARGEST_PAGE: usize = 10_000;
+
+/// The key of a layer that its second secret is for.
+const PASSWORD: &str = "password";
+
+/// What the walk through the mount gives.
+struct Walked {
+    names: Vec<String>,
+    /// There is, or may be, more behind the last name.
+    more: bool,
+}
+
+/// One page.
+pub(crate) async fn list(work: &Work<'_>, page: &PageRequest) -> Result<Page> {
+    let limit = if page.limit == 0 { PAGE } else { (page.limit as usize).min(LARGEST_PAGE) };
+    let after = page.after.as_deref();
+    let mut entries = layer(work).await?;
+    let layers: BTreeSet<String> = entries.iter().map(|entry| path_of(entry.name.as_str()).to_owned()).collect();
+    let walked = walk(work, &page.prefix, after, limit, &layers).await?;
+    entries.retain(|entry| {
+        let name = entry.name.as_str();
+        name.starts_with(&page.prefix) && after.is_none_or(|after| name > after)
+    });
+    // Behind the last name of a walk that isn't at its end others may follow, so the layer's own wait there too.
+    let last = walked.names.last().filter(|_| walked.more).cloned();
+    let behind = |entry: &Entry| last.as_deref().is_some_and(|last| entry.name.as_str() > last);
+    let held_back = entries.iter().any(&behind);
+    entries.retain(|entry| !behind(entry));
+    entries.extend(walked.names.iter().filter_map(|name| SecretName::parse(name)).map(Entry::named));
+    entries.sort_by(|one, other| one.name.cmp(&other.name));
+    let more = walked.more || held_back || entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(|last| last.name.as_str().to_owned());
+    Ok(Page { entries, next })
+}
+
+fn path_of(name: &str) -> &str {
+    name.split_once('#').map_or(name, |(path, _)| path)
+}
+
+/// The keys of the secret that the layer is, and of the one that its password comes from.
+async fn layer(work: &Work<'_>) -> Result<Vec<Entry>> {
+    let Some(path) = &work.mounted.layer else { return Ok(Vec::new()) };
+    let mut entries = keys_of(work, path).await?;
+    let Some(password_path) = work.mounted.password.as_ref().filter(|other| *other != path) else { return Ok(entries) };
+    let mut others = keys_of(work, password_path).await?;
+    let has_password = others.iter().any(|entry| entry.key.as_deref() == Some(PASSWORD));
+    let taken: BTreeSet<String> = entries.iter().filter_map(|entry| entry.key.clone()).collect();
+    // One secret per key: the password's own secret gives the password, the layer's gives all else.
+    for entry in entries.iter_mut().filter(|entry| has_password && entry.key.as_deref() == Some(PASSWORD)) {
+        entry.key = None;
+    }
+    for entry in &mut others {
+        entry.key = entry.key.take().filter(|key| key == PASSWORD || !taken.contains(key));
+    }
+    entries.extend(others);
+    Ok(entries)
+}
+
+/// A secret's keys as entries; none when it is not there or deleted, which health says.
+async fn keys_of(work: &Work<'_>, path: &str) -> Result<Vec<Entry>> {
+    let entry = |key: String, version: Option<u64>, created_at: Option<i64>| {
+        let name = SecretName::parse(&format!("{path}#{key}"))?;
+        Some(Entry { key: Some(key), version: version.map(id), created_at, ..Entry::named(name) })
+    };
+    let read = match work.mounted.kv {
+        Kv::One => Kv1 { client: work.client, mounted: work.mounted.clone(), until: work.until }.read(path).await,
+        Kv::Two => {
+            let kv = Kv2 { client: work.client, mounted: work.mounted.clone(), until: work.until };
+            if let Some(answer) = kv.subkeys(path).await? {
+                let metadata = answer.data().get("metadata").unwrap_or(&Value::Null);
+                let version = metadata.get("version").and_then(Value::as_u64);
+                let keys = all_keys(answer.data().get("subkeys").unwrap_or(&Value::Null));
+                return Ok(keys.into_iter().filter_map(|key| entry(key, version, created_at(metadata))).collect());
+            }
+            kv.read(path, None).await
+        }
+    };
+    match read {
+        Ok(found) => {
+            let version = (found.version > 0).then_some(found.version);
+            Ok(all_keys(&found.tree.0).into_iter().filter_map(|key| entry(key, version, None)).collect())
+        }
+        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::Destroyed) => {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Up to `limit` names behind `after` that begin with `prefix`, without those that are layers.
+async fn walk(
+    work: &Work<'_>,
+    prefix: &str,
+    after: Option<&str>,
+    limit: usize,
+    layers: &BTreeSet<String>,
+) -> Result<Walked> {
+    let mut walked = Walked { names: Vec::new(), more: false };
+    let configured = work.client.settings.prefix.as_str();
+    let scope = match (prefix.starts_with(configured), configured.starts_with(prefix)) {
+        (true, _) => prefix,
+        (_, true) => configured,
+        _ => return Ok(walked),
+    };
+    let start = folder(scope).to_owned();
+    // Before the deadline, so that what was found still arrives.
+    let soon = work.until - (work.until - Instant::now()).div_f32(4.0).min(Duration::from_millis(500));
+    let wanted = |item: &str| match item.strip_suffix('/') {
+        None => item.starts_with(scope) && after.is_none_or(|after| item > after) && !layers.contains(item),
+        Some(_) => {
+            let in_scope = item.starts_with(scope) || scope.starts_with(item);
+            in_scope && after.is_none_or(|after| item > after || after.starts_with(item))
+        }
+    };
+    let mut stack = vec![start.clone()];
+    while let Some(item) = stack.pop() {
+        if !item.is_empty() && !item.ends_with('/') {
+            if walked.names.len() == limit {
+                walked.more = true;
+                break;
+            }
+            walked.names.push(item);
+            continue;
+        }
+        if !walked.names.is_empty() && Instant::now() >= soon {
+            walked.more = true;
+            break;
+        }
+        let keys = match keys_in(work, &item).await? {
+            Some(keys) => keys,
+            None => known_in(work, &item, item == start).await?,
+        };
+        let mut items: Vec<String> =
+            keys.into_iter().map(|key| format!("{item}{key}")).filter(|item| wanted(item)).collect();
+        items.sort_unstable_by(|one, other| other.cmp(one));
+        stack.extend(items);
+    }
+    Ok(walked)
+}
+
+/// The keys in a folder, those of folders with a slash; nothing where LIST is denied.
+async fn keys_in(work: &Work<'_>, folder: &str) -> Result<Option<Vec<String>>> {
+    let need = need(work, folder);
+    let Some(answer) = work.client.ask_if_allowed(&Ask::list(&need.path), &need, work.until).await? else {
+        return Ok(None);
+    };
+    if answer.status == 404 && (answer.has_warnings() || !answer.errors().is_empty()) || answer.status == 400 {
+        let kv = Kv2 { client: work.client, mounted: work.mounted.clone(), until: work.until };
+        return Err(kv.missing(folder, None, &answer).doing(need.doing));
+    }
+    let keys = answer.data().get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    // What could not be read back by its name is not listed.
+    let sound =
+        |key: &&str| is_path(key.trim_end_matches('/')) && !key.contains('#') && !key.contains(char::is_control);
+    Ok(Some(keys.iter().filter_map(Value::as_str).filter(sound).map(str::to_owned).collect()))
+}
+
+/// The configured names in a folder that may not be listed, as keys. At the top, with nothing known, that is an error.
+async fn known_in(work: &Work<'_>, folder: &str, top: bool) -> Result<Vec<String>> {
+    let names = &work.client.settings.names;
+    let known: BTreeSet<String> =
+        names.iter().filter_map(|name| name.strip_prefix(folder)).map(str::to_owned).collect();
+    if !known.is_empty() || !top || !names.is_empty() || work.mounted.layer.is_some() {
+        return Ok(known.into_iter().collect());
+    }
+    let need = need(work, folder);
+    let error = match work.client.ask(&Ask::list(&need.path), &need, work.until).await {
+        Err(error) => error,
+        Ok(_) => BackendError::new(ErrorKind::Throttled, "the right to list has just changed").hint("Ask again."),
+    };
+    Err(error)
+}
+
+/// What listing a folder needs.
+pub(crate) fn need(work: &Work<'_>, folder: &str) -> Need {
+    let path = work.mounted.api("metadata", folder);
+    let grant = line(&format!("{path}*"), &["read", "list"]);
+    let shown = if folder.is_empty() { &work.mounted.mount } else { folder };
+    Need::new(path, "list", format!("listing '{shown}'")).granted_by(grant)
+}
