@@ -15,7 +15,8 @@ use std::time::Duration;
 /// ```text
 /// let fixture = Fixture::new(backend, vec![(name("broker.password"), Value::text("canary-1"))], name("no.such"))
 ///     .writable("suite.")      // only for a backend that can write
-///     .biggest(1 << 20);
+///     .biggest(1 << 20)
+///     .float_numbers();        // only where a number is kept as a 64-bit float
 /// conformance::run(&fixture);
 /// ```
 pub struct Fixture {
@@ -31,6 +32,8 @@ pub struct Fixture {
     pub writable_prefix: Option<String>,
     /// The size in bytes of the biggest text that the suite writes; 1 MiB when not said.
     pub biggest: usize,
+    /// The backend keeps a number as a 64-bit float: it has to refuse one that would come back as another.
+    pub float_numbers: bool,
     /// The deadline of each call; 30 s when not said.
     pub within: Duration,
 }
@@ -39,7 +42,7 @@ impl Fixture {
     /// A read-only fixture.
     pub fn new(backend: Box<dyn SecretsBackend>, present: Vec<(SecretName, Value)>, absent: SecretName) -> Self {
         let within = Duration::from_secs(30);
-        Self { backend, present, absent, writable_prefix: None, biggest: 1 << 20, within }
+        Self { backend, present, absent, writable_prefix: None, biggest: 1 << 20, float_numbers: false, within }
     }
 
     /// Lets the suite write names that begin with `prefix`.
@@ -51,6 +54,12 @@ impl Fixture {
     /// Says how long a text this backend must be able to store.
     pub fn biggest(mut self, bytes: usize) -> Self {
         self.biggest = bytes;
+        self
+    }
+
+    /// Says that a number is kept as a 64-bit float.
+    pub fn float_numbers(mut self) -> Self {
+        self.float_numbers = true;
         self
     }
 }
@@ -127,7 +136,7 @@ impl<'a> Suite<'a> {
         reading.version
     }
 
-    /// Every name that begins with this, in the backend's order.
+    /// Every name that begins with this, in the backend's order; what is deleted and may be restored is none.
     fn names(&self, law: &str, prefix: &str, limit: u32) -> Vec<SecretName> {
         let mut names: Vec<SecretName> = Vec::new();
         let mut after = None;
@@ -135,13 +144,14 @@ impl<'a> Suite<'a> {
             let request = PageRequest { prefix: prefix.to_owned(), after, limit };
             let page = self.fine(law, self.backend.list(&request, self.call));
             assert!(limit == 0 || page.entries.len() <= limit as usize, "{law}: a page is longer than its limit");
-            let before = names.len();
-            names.extend(page.entries.into_iter().map(|entry| entry.name));
+            let empty = page.entries.is_empty();
+            let there = page.entries.into_iter().filter(|entry| entry.deletes_at.is_none());
+            names.extend(there.map(|entry| entry.name));
             after = page.next;
             if after.is_none() {
                 return names;
             }
-            assert!(names.len() > before || limit == 0, "{law}: an empty page that is not the last");
+            assert!(!empty || limit == 0, "{law}: an empty page that is not the last");
             assert!(names.len() <= 1_000_000, "{law}: the listing has no end");
         }
     }

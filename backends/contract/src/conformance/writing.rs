@@ -18,6 +18,9 @@ pub(super) fn run(suite: &Suite<'_>) {
     bytes_that_are_no_text_are_kept_or_refused(&shelf);
     nothing_is_written_over_what_was_not_expected(&shelf);
     what_is_deleted_is_gone(&shelf);
+    if suite.can(Capability::Restore) {
+        what_is_deleted_can_be_restored(&shelf);
+    }
     one_of_eight_creators_wins(&shelf);
     eight_writers_lose_nothing(&shelf);
     if suite.can(Capability::Versions) {
@@ -62,9 +65,24 @@ impl Shelf<'_> {
     fn clear(&self) {
         let law = "what the suite wrote can be deleted";
         for name in self.suite.names(law, self.prefix, 0) {
-            self.suite.fine(law, self.delete(&name, &Expected::Anything));
+            match self.suite.seen(law, self.delete(&name, &Expected::Anything)) {
+                Err(error) if self.suite.can(Capability::Restore) => {
+                    assert_eq!(error.kind, ErrorKind::Deleted, "{law}: {error}");
+                }
+                outcome => self.suite.fine(law, outcome),
+            }
         }
-        assert!(self.suite.names(law, self.prefix, 0).is_empty(), "{law}: and is listed no more");
+        for name in self.suite.names(law, self.prefix, 0) {
+            self.listed_no_more(law, &name);
+        }
+    }
+
+    /// What can be restored may be listed still; then a read says that it is deleted.
+    fn listed_no_more(&self, law: &str, name: &SecretName) {
+        if self.suite.names(law, name.as_str(), 0).contains(name) {
+            assert!(self.suite.can(Capability::Restore), "{law}: '{name}' is still listed");
+            self.suite.refused(law, self.suite.backend.read(name, None, self.suite.call), &["DELETED"]);
+        }
     }
 }
 
@@ -86,13 +104,16 @@ fn what_is_written_is_read_back(shelf: &Shelf<'_>) {
         ("braces", "{\"no\": \"map\""),
         ("big", &big[..suite.fixture.biggest]),
     ];
-    let jsons = [
-        (
-            "map",
-            r#"{"a":{"big":123456789012345678901234567890,"n":1.10},"l":[true,null,""],"z":"canary-of-the-suite"}"#,
-        ),
-        ("list", r#"["canary-of-the-suite",1,{}]"#),
-    ];
+    let exact = r#"{"a":{"big":123456789012345678901234567890,"n":1.10},"l":[true,null,""],"z":"canary-of-the-suite"}"#;
+    let float = r#"{"a":{"big":9007199254740992,"n":1.5},"l":[true,null,""],"z":"canary-of-the-suite"}"#;
+    if suite.fixture.float_numbers {
+        let law = "a number that would come back as another is refused";
+        let name = shelf.name("map");
+        suite.refused(law, shelf.write(&name, Value::json(exact), &Expected::Absent), &["INVALID"]);
+        suite.refused(law, suite.backend.read(&name, None, suite.call), &["NOT_FOUND"]);
+    }
+    let jsons =
+        [("map", if suite.fixture.float_numbers { float } else { exact }), ("list", r#"["canary-of-the-suite",1,{}]"#)];
     let texts = texts.into_iter().map(|(word, text)| (word, Value::text(text)));
     let jsons = jsons.into_iter().map(|(word, json)| (word, Value::json(json)));
     for (word, value) in texts.chain(jsons) {
@@ -163,8 +184,21 @@ fn what_is_deleted_is_gone(shelf: &Shelf<'_>) {
     let expected = if suite.can(Capability::CompareAndSet) { Expected::Version(version) } else { Expected::Anything };
     suite.fine(law, shelf.delete(&name, &expected));
     suite.refused(law, suite.backend.read(&name, None, suite.call), &["NOT_FOUND", "DELETED"]);
-    assert!(!suite.names(law, name.as_str(), 0).contains(&name), "{law}: it is still listed");
+    shelf.listed_no_more(law, &name);
     suite.refused(law, shelf.delete(&name, &Expected::Anything), &["NOT_FOUND", "DELETED"]);
+}
+
+fn what_is_deleted_can_be_restored(shelf: &Shelf<'_>) {
+    let law = "what is deleted can be restored, value and version";
+    let suite = shelf.suite;
+    let (name, version) = shelf.create(law, "restored", &text(1));
+    suite.fine(law, shelf.delete(&name, &Expected::Anything));
+    suite.refused(law, suite.backend.read(&name, None, suite.call), &["DELETED"]);
+    let restored = suite.fine(law, suite.backend.restore(&name, suite.call));
+    assert_eq!(restored, version, "{law}");
+    suite.holds(law, &name, &Value::text(&text(1)));
+    let nowhere = shelf.name("never-there");
+    suite.refused(law, suite.backend.restore(&nowhere, suite.call), &["NOT_FOUND"]);
 }
 
 fn one_of_eight_creators_wins(shelf: &Shelf<'_>) {
