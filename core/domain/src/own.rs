@@ -34,6 +34,7 @@ pub(crate) fn words(kind: &str, own: &RawValue) -> Option<(String, String)> {
 /// `version 14, was version 13; made elsewhere`
 fn version(from: &Sighting, to: &Sighting) -> String {
     match (from, to) {
+        (Sighting::Absent, Sighting::Present) => "new; made elsewhere".into(),
         (Sighting::Absent, to) => format!("new, {}; made elsewhere", to.words()),
         (Sighting::Version(_), Sighting::Absent) => format!("gone, was {}; removed elsewhere", from.words()),
         (_, Sighting::Absent) => "gone; removed elsewhere".into(),
@@ -127,6 +128,7 @@ mod tests {
         let v = |id: &str| Sighting::Version(id.into());
         assert_eq!(said_of(&v("13"), &v("14")), "version 14, was version 13; made elsewhere");
         assert_eq!(said_of(&Sighting::Absent, &v("1")), "new, version 1; made elsewhere");
+        assert_eq!(said_of(&Sighting::Absent, &Sighting::Present), "new; made elsewhere");
         assert_eq!(said_of(&v("13"), &Sighting::Absent), "gone, was version 13; removed elsewhere");
         assert_eq!(said_of(&Sighting::Present, &Sighting::Absent), "gone; removed elsewhere");
     }
