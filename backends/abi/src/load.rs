@@ -37,25 +37,21 @@ unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
 
+/// A library that was judged and copied into sealed memory, and of which no code has run. What happens to its file from
+/// here on is of no matter.
+pub struct Sealed {
+    path: PathBuf,
+    copy: OwnedFd,
+    sha256: [u8; 32],
+}
+
 /// Loads a library if the rules allow it.
 ///
 /// # Errors
 ///
 /// One variant of [`LoadError`] for each reason.
 pub fn load(path: &Path, rules: &LoadRules) -> Result<Library, LoadError> {
-    let (path, file) = open(path, rules)?;
-    let (copy, sha256) = seal(&path, file)?;
-    if rules.pinned.is_some_and(|pinned| pinned != sha256) {
-        return Err(LoadError::Pinned { path, found: hexadecimal(&sha256) });
-    }
-    let table = link(&path, copy)?;
-    // SAFETY: the table of a library that stays loaded for ever; that it is one takes a library's word, see `read`.
-    match unsafe { read(table) } {
-        Ok(entries) => Ok(Library { path, sha256, entries }),
-        Err(Flaw::Magic) => Err(LoadError::WrongMagic { path }),
-        Err(Flaw::Abi { major, minor }) => Err(LoadError::WrongAbi { path, found: (major, minor) }),
-        Err(Flaw::Incomplete) => Err(LoadError::Incomplete { path }),
-    }
+    Sealed::of(path, rules)?.load()
 }
 
 /// Judges and hashes a library without loading it: what a listing of plugins shows. Gives its SHA-256 in hexadecimal.
@@ -64,11 +60,40 @@ pub fn load(path: &Path, rules: &LoadRules) -> Result<Library, LoadError> {
 ///
 /// As [`load`], as far as it can be told from outside.
 pub fn examine(path: &Path, rules: &LoadRules) -> Result<String, LoadError> {
-    let (path, file) = open(path, rules)?;
-    let (_, sha256) = seal(&path, file)?;
-    match rules.pinned {
-        Some(pinned) if pinned != sha256 => Err(LoadError::Pinned { path, found: hexadecimal(&sha256) }),
-        _ => Ok(hexadecimal(&sha256)),
+    Ok(hexadecimal(&Sealed::of(path, rules)?.sha256))
+}
+
+impl Sealed {
+    /// Copies a library if the rules allow it. A process that is about to confine itself does this first: afterwards it
+    /// may not even open the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`], as far as it can be told from outside.
+    pub fn of(path: &Path, rules: &LoadRules) -> Result<Self, LoadError> {
+        let (path, file) = open(path, rules)?;
+        let (copy, sha256) = seal(&path, file)?;
+        if rules.pinned.is_some_and(|pinned| pinned != sha256) {
+            return Err(LoadError::Pinned { path, found: hexadecimal(&sha256) });
+        }
+        Ok(Self { path, copy, sha256 })
+    }
+
+    /// Loads the copy: runs the library's initialisers.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`], what only the loader and the library's table can tell.
+    pub fn load(self) -> Result<Library, LoadError> {
+        let Self { path, copy, sha256 } = self;
+        let table = link(&path, copy)?;
+        // SAFETY: the table of a library that stays loaded for ever; that it is one takes a library's word, see `read`.
+        match unsafe { read(table) } {
+            Ok(entries) => Ok(Library { path, sha256, entries }),
+            Err(Flaw::Magic) => Err(LoadError::WrongMagic { path }),
+            Err(Flaw::Abi { major, minor }) => Err(LoadError::WrongAbi { path, found: (major, minor) }),
+            Err(Flaw::Incomplete) => Err(LoadError::Incomplete { path }),
+        }
     }
 }
 

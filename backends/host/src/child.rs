@@ -1,12 +1,13 @@
 //! The child's side: `quarterdeck plugin-host NAME`. Refuses to outlive its parent: when the socket closes it is gone,
 //! whatever the plugin is doing; and refuses to read anything but the socket: no arguments, no environment.
 
+use crate::confine::{confine, harden, refusal};
 use crate::message::{Configure, Hello};
 use crate::ring::tame;
+use crate::status::Confinement;
 use quarterdeck_abi::frame::{self, Frame, FrameError, FrameKind};
-use quarterdeck_abi::{Level, LoadRules, Loaded, Log, leave, load, wire};
+use quarterdeck_abi::{Level, LoadRules, Loaded, Log, Sealed, leave, wire};
 use quarterdeck_contract::{BackendError, Carrier, ErrorKind, Reply};
-use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
@@ -22,26 +23,14 @@ const PANICKED: i32 = 101;
 ///
 /// Standard input is the socket to the parent, standard output leads nowhere and standard error to the parent's ring.
 pub fn child_main() -> ! {
-    harden();
+    let lacks = harden();
     let Some(socket) = take_socket() else {
         eprintln!("quarterdeck: 'plugin-host' is started by the program itself, for each plugin; it is no command");
         leave(NOT_FOR_PEOPLE)
     };
     // Whatever goes wrong in here is this crate's fault; the parent sees status 101 and says so.
-    let _ = catch_unwind(AssertUnwindSafe(|| serve(socket)));
+    let _ = catch_unwind(AssertUnwindSafe(|| serve(socket, lacks)));
     leave(PANICKED)
-}
-
-/// Before the first secret arrives: no core file, no debugger, no `/proc/PID/mem`, nothing to gain by an exec.
-fn harden() {
-    let core = rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    let undumpable = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let no_new_privs = rustix::thread::set_no_new_privs(true);
-    for (what, outcome) in [("core limit", core), ("undumpable", undumpable), ("no_new_privs", no_new_privs)] {
-        if let Err(error) = outcome {
-            eprintln!("quarterdeck: the system refuses '{what}' ({error})");
-        }
-    }
 }
 
 /// Moves the socket away from standard input, where a plugin could stumble over it.
@@ -61,16 +50,18 @@ struct Desk {
     arrived: Condvar,
 }
 
-fn serve(mut socket: UnixStream) {
+fn serve(mut socket: UnixStream, lacks: Vec<String>) {
     let Ok(first) = frame::read(&mut socket) else { leave(0) };
     let Ok(out) = socket.try_clone() else { leave(PANICKED) };
     let desk = Arc::new(Desk { out: Mutex::new(out), calls: Mutex::default(), arrived: Condvar::new() });
+    // While this is the only thread: the next ones are confined as it is.
+    let prepared = prepare(first, lacks);
     // From here on the parent's end is noticed at once, also while the library loads or its constructor hangs.
     spawn("plugin-io", {
         let desk = desk.clone();
         move || listen(socket, &desk)
     });
-    let (backend, workers) = match make(first, &desk) {
+    let (backend, workers) = match prepared.and_then(|prepared| make(prepared, &desk)) {
         Ok((backend, hello, workers)) => {
             desk.send(0, FrameKind::Hello, &wire::json(&hello), &[]);
             (Arc::new(backend), workers)
@@ -131,13 +122,32 @@ fn work(desk: &Desk, backend: &Loaded) {
     }
 }
 
-fn make(mut first: Frame, desk: &Arc<Desk>) -> Result<(Loaded, Hello, usize), BackendError> {
+/// A child that is confined and has run nothing of the plugin yet.
+struct Prepared {
+    first: Frame,
+    configure: Configure,
+    sealed: Sealed,
+    confinement: Confinement,
+}
+
+/// Takes the library into memory, then gives up everything that the plugin doesn't need: its file among it.
+fn prepare(first: Frame, lacks: Vec<String>) -> Result<Prepared, BackendError> {
     if first.kind != FrameKind::Configure {
         return Err(BackendError::new(ErrorKind::Invalid, "the first frame is no configuration"));
     }
     let configure: Configure = wire::parse(&first.message, "a configuration")?;
     let rules = LoadRules { pinned: configure.pinned, ..LoadRules::for_this_process() };
-    let library = load(&configure.library, &rules)?;
+    let sealed = Sealed::of(&configure.library, &rules)?;
+    let confinement = confine(&configure.demands, configure.kernel, lacks);
+    if configure.whole && !confinement.lacks.is_empty() {
+        return Err(refusal(&configure.instance, &confinement.lacks));
+    }
+    Ok(Prepared { first, configure, sealed, confinement })
+}
+
+fn make(prepared: Prepared, desk: &Arc<Desk>) -> Result<(Loaded, Hello, usize), BackendError> {
+    let Prepared { mut first, configure, sealed, confinement } = prepared;
+    let library = sealed.load()?;
     let name = format!("qd-{}", library.name());
     if let Ok(name) = std::ffi::CString::new(name) {
         // For `ps` and `top`; a system that refuses loses nothing else.
@@ -158,6 +168,7 @@ fn make(mut first: Frame, desk: &Arc<Desk>) -> Result<(Loaded, Hello, usize), Ba
         abi: library.abi(),
         sha256: library.sha256(),
         description: backend.description(),
+        confinement,
     };
     Ok((backend, hello, configure.workers.clamp(1, 64)))
 }

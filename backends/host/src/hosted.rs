@@ -2,7 +2,9 @@
 //! caller longer than its deadline: while a child waits before a restart, calls are turned away at once.
 
 use crate::backoff::Backoff;
+use crate::confine::Kernel;
 use crate::line::{Line, lock};
+use crate::manifest::PluginManifest;
 use crate::status::HostStatus;
 use crate::supervise::{Phase, Shared};
 use quarterdeck_abi::Log;
@@ -29,6 +31,13 @@ pub struct HostSpec {
     pub pinned: Option<[u8; 32]>,
     /// What the backend is made from.
     pub setup: Setup,
+    /// What the child is confined to, filled from the setup at each start. One that says nothing grants nothing.
+    pub manifest: PluginManifest,
+    /// Refuse to start where the kernel can't give all of the confinement; else the status tells what lacks.
+    pub whole: bool,
+    /// An older kernel than there is: for tests alone.
+    #[doc(hidden)]
+    pub kernel: Kernel,
     /// How many calls run at once; 4 when not said.
     pub workers: usize,
     /// How long loading and making may take; 5 s when not said.
@@ -47,7 +56,7 @@ pub struct HostSpec {
 }
 
 impl HostSpec {
-    /// A spec with the usual bounds.
+    /// A spec with the usual bounds, confined to nothing.
     pub fn new(
         name: impl Into<String>,
         program: impl Into<PathBuf>,
@@ -60,6 +69,9 @@ impl HostSpec {
             library: library.into(),
             pinned: None,
             setup,
+            manifest: PluginManifest::default(),
+            whole: false,
+            kernel: Kernel::default(),
             workers: 4,
             start_within: Duration::from_secs(5),
             grace: Duration::from_millis(500),
@@ -68,6 +80,11 @@ impl HostSpec {
             on_change: None,
             on_log: None,
         }
+    }
+
+    /// Confines the child to what this manifest demands; `whole` as the field says.
+    pub fn confined_by(self, manifest: PluginManifest, whole: bool) -> Self {
+        Self { manifest, whole, ..self }
     }
 }
 
@@ -132,6 +149,35 @@ impl Hosted {
         self.shared.status()
     }
 
+    fn call(&self, request: &Request) -> Reply {
+        let grace = self.shared.spec.grace;
+        match self.line(Instant::now() + request.within + grace) {
+            Ok(line) => line.call(request, doing(&request.operation), grace),
+            Err(error) => Reply { answer: Err(error), secret: None },
+        }
+    }
+
+    /// Before a change: the folders to write are there, and within reach.
+    fn prepare_ground(&self, deadline: Instant) {
+        // Its start says what ground it is on; one that doesn't start is told by the call.
+        let _ = self.line(deadline);
+        lock(&self.shared.ground).prepare();
+        self.start_on_moved_ground();
+    }
+
+    /// Starts a running child anew if its rules are no longer on what its paths lead to. True when it did.
+    fn start_on_moved_ground(&self) -> bool {
+        let mut ground = lock(&self.shared.ground);
+        let moved = ground.moved();
+        if moved {
+            // Another caller that comes meanwhile finds nothing to do; the next child's ground is noted at its start.
+            *ground = Default::default();
+            drop(ground);
+            self.restart_now();
+        }
+        moved
+    }
+
     fn line(&self, deadline: Instant) -> Result<Arc<Line>> {
         let shared = &self.shared;
         let mut life = lock(&shared.life);
@@ -167,11 +213,13 @@ impl Carrier for Hosted {
     }
 
     fn carry(&self, request: Request) -> Reply {
-        let grace = self.shared.spec.grace;
-        match self.line(Instant::now() + request.within + grace) {
-            Ok(line) => line.call(&request, doing(&request.operation), grace),
-            Err(error) => Reply { answer: Err(error), secret: None },
+        let changes = request.operation.changes_something();
+        if changes {
+            self.prepare_ground(Instant::now() + request.within);
         }
+        let reply = self.call(&request);
+        // A folder that was made or replaced since the child's start is out of its reach: once more with a new child.
+        if reply.answer.is_err() && !changes && self.start_on_moved_ground() { self.call(&request) } else { reply }
     }
 }
 

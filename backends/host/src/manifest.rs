@@ -5,11 +5,12 @@
 //! name = "vault"                    # the kind of plugin; the library is libquarterdeck_vault.so
 //!
 //! [folders]                         # everything in and under these; all else is out of reach
-//! read = ["/etc/ssl/certs", "{ca_folder}"]
-//! write = ["{folder}"]              # '{setting}': the text setting of this name in the backend's configuration
+//! read = ["/etc/ssl/certs", "{ca_file/..?}"]
+//! write = ["{folder}"]              # '{setting}': see `Demands` for what may stand between the braces
 //!
 //! [tcp]
 //! ports = [443, "{address}"]        # a number, or the port in the setting's 'host:port' or URL
+//! names = true                      # hosts have names: what resolves them is within reach too
 //!
 //! [environment]                     # what the program hands over from its own environment, in the first frame
 //! names = ["VAULT_ADDR"]
@@ -19,7 +20,7 @@
 //! programs = ["credential_process"]
 //! ```
 
-use quarterdeck_contract::{Setting, Setup};
+use crate::demands::is_placeholder;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -34,6 +35,8 @@ pub struct PluginManifest {
     pub write_folders: Vec<String>,
     /// TCP ports to connect to: numbers or `{setting}`, as text.
     pub tcp_ports: Vec<String>,
+    /// True when it reaches hosts by their names.
+    pub tcp_names: bool,
     /// Environment entries by name.
     pub environment_names: Vec<String>,
     /// Environment entries by the beginning of their name.
@@ -80,13 +83,14 @@ pub enum ManifestError {
     },
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "folders",
     "folders.read",
     "folders.write",
     "tcp",
     "tcp.ports",
+    "tcp.names",
     "environment",
     "environment.names",
     "environment.prefixes",
@@ -143,33 +147,6 @@ impl PluginManifest {
         Ok(manifest)
     }
 
-    /// The folders to read and those to write, filled from a backend's configuration.
-    ///
-    /// # Errors
-    ///
-    /// [`ManifestError::Unset`] and, when a setting is no absolute path, [`ManifestError::Value`].
-    pub fn folders(&self, setup: &Setup) -> Result<(Vec<PathBuf>, Vec<PathBuf>), ManifestError> {
-        let filled = |folders: &[String], key: &str| {
-            let paths = folders.iter().map(|folder| fill(folder, setup).map(PathBuf::from));
-            let paths = paths.collect::<Result<Vec<_>, _>>()?;
-            let absolute = paths.iter().all(|path| path.is_absolute());
-            if absolute { Ok(paths) } else { Err(wrong(key, "absolute paths")) }
-        };
-        Ok((filled(&self.read_folders, "folders.read")?, filled(&self.write_folders, "folders.write")?))
-    }
-
-    /// The TCP ports, filled from a backend's configuration.
-    ///
-    /// # Errors
-    ///
-    /// [`ManifestError::Unset`] and, when a setting has no port, [`ManifestError::Value`].
-    pub fn ports(&self, setup: &Setup) -> Result<Vec<u16>, ManifestError> {
-        let port = |text: &String| {
-            port_of(&fill(text, setup)?).ok_or_else(|| wrong("tcp.ports", "ports, or settings with an address"))
-        };
-        self.tcp_ports.iter().map(port).collect()
-    }
-
     /// True when an environment entry of this name is handed over.
     pub fn wants(&self, entry: &str) -> bool {
         self.environment_names.iter().any(|name| name == entry)
@@ -185,6 +162,7 @@ impl PluginManifest {
                 self.write_folders = texts(key, value, "a list of absolute paths or '{setting}'", is_folder)?
             }
             "tcp.ports" => self.tcp_ports = ports(key, value)?,
+            "tcp.names" => self.tcp_names = value.as_bool().ok_or_else(|| wrong(key, "true or false"))?,
             "environment.names" => self.environment_names = texts(key, value, "a list of names", is_entry)?,
             "environment.prefixes" => self.environment_prefixes = texts(key, value, "a list of prefixes", is_entry)?,
             "helpers.programs" => self.helpers = texts(key, value, "a list of names", |text| !text.is_empty())?,
@@ -228,13 +206,13 @@ fn ports(key: &str, value: &Value) -> Result<Vec<String>, ManifestError> {
     let Value::Array(items) = value else { return Err(wrong(key, WANTED)) };
     let port = |item: &Value| match item {
         Value::Integer(number) if (1..=65535).contains(number) => Some(number.to_string()),
-        Value::String(text) if placeholder(text).is_some() => Some(text.clone()),
+        Value::String(text) if is_placeholder(text) => Some(text.clone()),
         _ => None,
     };
     items.iter().map(port).collect::<Option<_>>().ok_or_else(|| wrong(key, WANTED))
 }
 
-fn wrong(key: &str, wanted: &'static str) -> ManifestError {
+pub(crate) fn wrong(key: &str, wanted: &'static str) -> ManifestError {
     ManifestError::Value { key: key.to_owned(), wanted }
 }
 
@@ -247,37 +225,7 @@ fn is_entry(text: &str) -> bool {
 }
 
 fn is_folder(text: &str) -> bool {
-    text.starts_with('/') || placeholder(text).is_some()
-}
-
-fn placeholder(text: &str) -> Option<&str> {
-    text.strip_prefix('{')?.strip_suffix('}').filter(|name| !name.is_empty())
-}
-
-fn fill(text: &str, setup: &Setup) -> Result<String, ManifestError> {
-    let Some(name) = placeholder(text) else { return Ok(text.to_owned()) };
-    match setup.settings.get(name) {
-        Some(Setting::Text(value)) => Ok(value.clone()),
-        Some(Setting::Number(value)) => Ok(value.to_string()),
-        _ => Err(ManifestError::Unset { setting: name.to_owned() }),
-    }
-}
-
-/// `8200`, `host:8200`, `https://host:8200/v1`, `https://host/` (443), `http://host` (80).
-fn port_of(text: &str) -> Option<u16> {
-    let (usual, rest) = match text.split_once("://") {
-        Some(("https", rest)) => (Some(443), rest),
-        Some(("http", rest)) => (Some(80), rest),
-        Some((_, rest)) => (None, rest),
-        None => (None, text),
-    };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let after = host.rsplit_once(']').map_or(host, |(_, after)| after);
-    match after.rsplit_once(':') {
-        Some((_, port)) => port.parse().ok(),
-        None => usual.or_else(|| host.parse().ok()),
-    }
-    .filter(|&port| port != 0)
+    text.starts_with('/') || is_placeholder(text)
 }
 
 #[cfg(test)]
@@ -289,6 +237,7 @@ mod tests {
         folders = { read = ["/etc/ssl/certs"], write = ["{folder}"] }
         [tcp]
         ports = [443, "{address}"]
+        names = true
         [environment]
         names = ["VAULT_ADDR"]
         prefixes = ["DP_"]
@@ -297,19 +246,14 @@ mod tests {
     "#;
 
     #[test]
-    fn a_whole_manifest_is_read_and_filled() {
+    fn a_whole_manifest_is_read() {
         let manifest = PluginManifest::parse(WHOLE).unwrap();
+        assert!(manifest.tcp_names);
         assert_eq!((manifest.name.as_str(), &manifest.helpers[..]), ("vault", &["credential_process".to_owned()][..]));
-        let text = |text: &str| Setting::Text(text.to_owned());
-        let settings = [("folder".to_owned(), text("/var/x")), ("address".to_owned(), text("https://v:8200/"))].into();
-        let setup = Setup { settings, ..Setup::default() };
-        assert_eq!(manifest.folders(&setup).unwrap(), (vec!["/etc/ssl/certs".into()], vec!["/var/x".into()]));
-        assert_eq!(manifest.ports(&setup).unwrap(), [443, 8200]);
         assert_eq!(
             ["VAULT_ADDR", "VAULT_TOKEN", "DP_A", "XDP_"].map(|name| manifest.wants(name)),
             [true, false, true, false]
         );
-        assert_eq!(manifest.folders(&Setup::default()).unwrap_err(), ManifestError::Unset { setting: "folder".into() });
     }
 
     #[test]
@@ -341,6 +285,9 @@ mod tests {
             ("name = \"a\"\n[folders]\nread = [\"relative\"]", "folders.read"),
             ("name = \"a\"\n[tcp]\nports = [0]", "tcp.ports"),
             ("name = \"a\"\n[tcp]\nports = [\"443\"]", "tcp.ports"),
+            ("name = \"a\"\n[tcp]\nnames = 1", "tcp.names"),
+            ("name = \"a\"\n[folders]\nread = [\"{}\"]", "folders.read"),
+            ("name = \"a\"\n[folders]\nread = [\"{a/b}\"]", "folders.read"),
             ("name = \"a\"\n[environment]\nnames = [\"A=B\"]", "environment.names"),
             ("name = \"a\"\n[environment]\nprefixes = [\"\"]", "environment.prefixes"),
         ];
@@ -349,24 +296,6 @@ mod tests {
             assert!(matches!(&found, Err(ManifestError::Value { key, .. }) if key == expected), "{text}: {found:?}");
         }
         assert!(matches!(PluginManifest::parse("name ="), Err(ManifestError::Syntax(_))));
-    }
-
-    #[test]
-    fn a_port_is_found_where_an_address_has_it() {
-        let cases = [
-            ("8200", Some(8200)),
-            ("host:8200", Some(8200)),
-            ("https://host", Some(443)),
-            ("http://host/a:9", Some(80)),
-            ("https://[::1]:8200/v1", Some(8200)),
-            ("https://[::1]/", Some(443)),
-            ("host", None),
-            ("host:0", None),
-            ("unix:///run/x", None),
-        ];
-        for (text, port) in cases {
-            assert_eq!(port_of(text), port, "{text}");
-        }
     }
 
     #[test]
@@ -382,11 +311,6 @@ mod tests {
             if let Err(error) = PluginManifest::parse(&text) {
                 proptest::prop_assert!(!error.to_string().is_empty());
             }
-        }
-
-        #[test]
-        fn no_address_makes_it_panic(text in "\\PC{0,40}") {
-            proptest::prop_assert_ne!(port_of(&text), Some(0));
         }
     }
 }

@@ -2,6 +2,7 @@
 //! nothing is started before its wait is over, and then only by a call.
 
 use crate::backoff::Backoff;
+use crate::ground::Ground;
 use crate::hosted::HostSpec;
 use crate::line::{Ends, Line, lock};
 use crate::message::{Configure, Hello};
@@ -9,13 +10,14 @@ use crate::ring::{Ring, tame};
 use crate::status::{HostState, HostStatus, span};
 use quarterdeck_abi::frame::{self, Frame, FrameError, FrameKind};
 use quarterdeck_abi::{Level, wire};
-use quarterdeck_contract::{Answer, BackendError, ErrorKind, Reply, SecretBytes};
+use quarterdeck_contract::{Answer, BackendError, ErrorKind, Reply, Result, SecretBytes};
 use std::io::{self, Read};
 use std::process::ChildStderr;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// What the callers and the supervising thread share.
 pub(crate) struct Shared {
@@ -23,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) life: Mutex<Life>,
     pub(crate) changed: Condvar,
     pub(crate) ring: Mutex<Ring>,
+    /// What the rules of the last child are tied to.
+    pub(crate) ground: Mutex<Ground>,
 }
 
 /// Where the child is in its life.
@@ -57,7 +61,7 @@ impl Shared {
             last_error: None,
             hello: None,
         };
-        Self { spec, life: Mutex::new(life), changed: Condvar::new(), ring: Mutex::default() }
+        Self { spec, life: Mutex::new(life), changed: Condvar::new(), ring: Mutex::default(), ground: Mutex::default() }
     }
 
     /// Starts a child if there is none and its wait is over. Caller holds the lock.
@@ -116,7 +120,14 @@ impl Shared {
 
     /// Configures the child and reads until it is silent for ever. Gives its own reason if it refused.
     fn converse(&self, line: &Arc<Line>, ends: &mut Ends, deadline: Instant) -> Option<BackendError> {
-        if let Err(error) = self.configure(line) {
+        let (configure, secrets) = match self.configuration() {
+            Ok(configuration) => configuration,
+            Err(error) => {
+                line.hang_up("was not configured");
+                return Some(error);
+            }
+        };
+        if let Err(error) = line.configure(&configure, &secrets, self.spec.start_within) {
             line.end(format!("didn't take its configuration ({error}) and was killed"));
             return None;
         }
@@ -165,13 +176,27 @@ impl Shared {
         }
     }
 
-    fn configure(&self, line: &Line) -> std::result::Result<(), FrameError> {
+    /// The first frame, made from what is there now: the setup's plain part and its secrets.
+    fn configuration(&self) -> Result<(Configure, Zeroizing<Vec<u8>>)> {
+        let HostSpec { library, pinned, workers, manifest, whole, kernel, .. } = &self.spec;
         let renewed = self.spec.renew.as_ref().and_then(|renew| renew());
-        let (setup, secrets) = wire::encode_setup(renewed.as_ref().unwrap_or(&self.spec.setup));
-        let setup = String::from_utf8_lossy(&setup).into_owned();
-        let HostSpec { library, pinned, workers, start_within, .. } = &self.spec;
-        let configure = Configure { library: library.clone(), pinned: *pinned, workers: *workers, setup };
-        line.configure(&configure, &secrets, *start_within)
+        let setup = renewed.as_ref().unwrap_or(&self.spec.setup);
+        let demands = manifest
+            .demands(setup)
+            .map_err(|error| BackendError::from(error).doing(format!("confining '{}'", self.spec.name)))?;
+        *lock(&self.ground) = Ground::of(&demands);
+        let (setup, secrets) = wire::encode_setup(setup);
+        let configure = Configure {
+            instance: self.spec.name.clone(),
+            library: library.clone(),
+            pinned: *pinned,
+            workers: *workers,
+            demands,
+            whole: *whole,
+            kernel: *kernel,
+            setup: String::from_utf8_lossy(&setup).into_owned(),
+        };
+        Ok((configure, secrets))
     }
 
     fn rise(&self, line: &Arc<Line>, hello: Hello) {
@@ -286,7 +311,7 @@ impl Shared {
             version: hello.map(|hello| hello.version.clone()),
             abi: hello.map(|hello| hello.abi),
             sha256: hello.map(|hello| hello.sha256.clone()),
-            confinement: None,
+            confinement: hello.map(|hello| hello.confinement.clone()),
         }
     }
 

@@ -99,7 +99,10 @@ impl Place {
             .create(&folder)
             .map_err(|error| failed(&error, "making the folder", &folder))?;
         if self.folder_is_open().is_some() && self.folder_is_ours_alone() {
-            fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            // By the open folder: a confined process changes no mode by a path.
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+            File::open(&folder)
+                .and_then(|open| open.set_permissions(private))
                 .map_err(|error| failed(&error, "closing the folder to others", &folder))?;
         }
         Ok(())

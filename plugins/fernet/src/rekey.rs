@@ -89,7 +89,9 @@ fn keep_old(place: &Place) -> Result<()> {
         let old = place.read()?.ok_or_else(|| BackendError::new(ErrorKind::NotFound, "the old file is gone"))?;
         place.write_exclusively(&before, &old.token)?;
     }
-    fs::set_permissions(&before, fs::Permissions::from_mode(0o600)).map_err(|error| doing(&error))?;
+    // By the open file: a confined process changes no mode by a path.
+    let private = fs::Permissions::from_mode(0o600);
+    fs::File::open(&before).and_then(|file| file.set_permissions(private)).map_err(|error| doing(&error))?;
     place.sync_folder()
 }
 

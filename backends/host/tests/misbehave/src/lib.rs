@@ -1,6 +1,7 @@
 //! A plugin for tests: keeps secrets in memory, with every capability there is, and misbehaves when it is asked to, by
-//! the setting `create` or by a secret's name `misbehave/MODE`. Refuses to be of any other use.
+//! the setting `create` by a secret's name `misbehave/MODE`, or by `extra("attempt")`. Refuses to be of any other use.
 
+mod attempt;
 mod misdeed;
 mod shelf;
 

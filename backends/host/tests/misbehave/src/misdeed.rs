@@ -55,11 +55,10 @@ fn flood(mut out: impl Write) {
 
 /// The host's own socket, found among the open files: what a hostile library would go for.
 fn socket() -> UnixStream {
-    let numbers = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
-    let sockets =
-        numbers.filter(|entry| fs::read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:")));
-    let number =
-        sockets.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).next().expect("a host has a socket");
+    let is_socket = |number: &i32| {
+        fs::read_link(format!("/proc/self/fd/{number}")).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"))
+    };
+    let number = (0..64).find(is_socket).expect("a host has a socket");
     let process = pidfd_open(getpid(), PidfdFlags::empty()).expect("our own process");
     UnixStream::from(pidfd_getfd(&process, number, PidfdGetfdFlags::empty()).expect("our own file"))
 }

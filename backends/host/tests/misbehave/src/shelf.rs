@@ -43,7 +43,7 @@ impl SecretsBackend for Shelf {
             backend: "misbehave".into(),
             target: "memory".into(),
             capabilities: vec![Write, Versions, CompareAndSet, Staging, RemoveVersion],
-            extras: vec!["echo".into()],
+            extras: vec!["echo".into(), "attempt".into()],
         }
     }
 
@@ -159,7 +159,8 @@ impl SecretsBackend for Shelf {
     fn extra(&self, extra: &Extra, secret: Option<SecretBytes>, _: Call) -> Result<ExtraReply> {
         match extra.operation.as_str() {
             "echo" => Ok(ExtraReply { results: extra.arguments.clone(), secret }),
-            other => Err(BackendError::unsupported(other, "Ask for 'echo'.")),
+            "attempt" => crate::attempt::attempt(extra),
+            other => Err(BackendError::unsupported(other, "Ask for 'echo' or 'attempt'.")),
         }
     }
 }
