@@ -2,22 +2,27 @@
 //! command line: it serves requests and sends notices.
 #![forbid(unsafe_code)]
 
+mod breaker;
 pub mod catalogue;
 pub mod config;
 pub mod failure;
 pub mod find;
+pub mod follow;
 pub mod installation;
 pub mod journal;
 mod key_file;
 pub mod kill;
 pub mod mount;
+mod nudges;
 pub mod observe;
 pub mod open;
 pub mod ordinary;
 pub mod overview;
+mod pace;
 pub mod serve;
 pub mod surroundings;
 pub mod tail;
+mod versions;
 pub mod watch;
 pub mod yaml;
 

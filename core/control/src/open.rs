@@ -169,7 +169,7 @@ pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_
     let besides = opening.besides.filter(|_| !opening.looks || config.environment.is_none());
     let mounts = mount_all(&config, &surroundings, Some(&key), besides, opening.on_change.as_ref());
     let journal = Arc::new(Patient::new(journal));
-    Ok(Control {
+    let control = Control {
         classes: config.classes(),
         boundary: config.boundary(),
         look_only: Arc::new(RwLock::new(look_only)),
@@ -182,7 +182,9 @@ pub fn open(surroundings: Surroundings, wanted: Wanted<'_>, opening: &Opening<'_
         patient: journal,
         switch: OnceLock::new(),
         key,
-    })
+    };
+    control.record_refusals();
+    Ok(control)
 }
 
 /// A cockpit without a configuration: defaults for everything, and it looks only. Its kill-switch works all the same.

@@ -42,7 +42,7 @@ pub(crate) fn is_roots_alone(file: &File) -> Result<bool> {
     Ok(all && above.all(|folder| std::fs::metadata(folder).is_ok_and(|facts| keeps_names(&facts))))
 }
 
-fn read_of(file: File, most: u32) -> Result<Vec<u8>> {
+pub(crate) fn read_of(file: File, most: u32) -> Result<Vec<u8>> {
     let most = u64::from(most);
     // Room for all from the start: a vector that grows leaves copies of what it holds behind.
     let room = file.metadata()?.len().min(most) + 1;

@@ -171,6 +171,19 @@ impl Control {
         self.append(event).map_err(|why| Failure::Unwritten { why })
     }
 
+    /// Records the plugins that policy left out of this session.
+    pub(crate) fn record_refusals(&self) {
+        for mount in &self.mounts {
+            let (Some(kind), Err(error)) = (mount.refused(), mount.backend().health(mount.call())) else { continue };
+            let event = self.system_event(kind).on(format!("backend://{}", mount.layer));
+            let asked = format!("mount {} as '{}'", mount.kind, mount.layer);
+            let event = event.came_out(Status::Denied, None, Some(kind.entry().name));
+            let reasons = vec![quarterdeck_domain::sanitise::line(&error.what, 400).into_owned()];
+            // The layer says it whether or not it could be written.
+            let _ = self.append(event.with(Detail::Refusal { asked, reasons }));
+        }
+    }
+
     /// An event of this session, now.
     pub fn system_event(&self, kind: quarterdeck_domain::catalogue::EventKind) -> Event {
         let ids = EventId { event: random_id("evt", 16), request: random_id("req", 12) };

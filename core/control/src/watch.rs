@@ -1,29 +1,25 @@
 //! Keeps an eye on every layer while a cockpit is open, and tells what it sees. Refuses to wait for one backend because
-//! of another: each has a thread of its own, asleep until its time, a nudge, or its process's death.
+//! of another: what is told of one is told at once.
+
+pub use crate::nudges::Nudges;
 
 use crate::config::{Config, duration};
+use crate::follow::{Follow, thread};
 use crate::journal::verify_all;
-use crate::mount::Mount;
-use crate::observe::Observation;
 use crate::open::state_folder;
-use crate::overview::{LayerListing, secret_rows};
+use crate::overview::secret_rows;
 use crate::serve::Control;
 use crate::surroundings::Surroundings;
 use crate::tail::{Location, Places, Source, Tail, TailNews, TailOptions};
 use jiff::Timestamp;
 use quarterdeck_domain::audit::AuditLine;
-use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::environment::Environment;
-use quarterdeck_domain::event::{Detail, Status};
 use quarterdeck_domain::kill::KillRow;
-use quarterdeck_domain::overview::{BackendRow, Condition, JournalRow, SecretRow, SourceRow};
+use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretRow, SourceRow};
 use quarterdeck_domain::sanitise;
-use quarterdeck_host::{HostState, HostStatus};
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 /// What a cockpit is told. Never a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,64 +41,6 @@ pub enum Notice {
 /// Where notices go; called from several threads.
 pub type Tell = Arc<dyn Fn(Notice) + Send + Sync>;
 
-/// Wakes the thread of one layer.
-#[derive(Default)]
-pub struct Nudges {
-    layers: Mutex<BTreeMap<String, Nudge>>,
-    changed: Condvar,
-}
-
-#[derive(Default, Clone, Copy)]
-struct Nudge {
-    /// Ask now.
-    now: bool,
-    /// Ask after this, though the next round is later: the process is to be started again.
-    at: Option<Instant>,
-}
-
-impl Nudges {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Nudge>> {
-        self.layers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Asks this layer now.
-    pub fn now(&self, layer: &str) {
-        self.lock().entry(layer.to_owned()).or_default().now = true;
-        self.changed.notify_all();
-    }
-
-    /// What a plugin's process says of itself: a death is shown at once, and asked after again when its wait is over.
-    pub fn heard(&self, layer: &str, status: &HostStatus) {
-        if let HostState::Down { retry_in } = status.state {
-            let mut layers = self.lock();
-            let nudge = layers.entry(layer.to_owned()).or_default();
-            nudge.now = true;
-            nudge.at = Some(Instant::now() + retry_in + Duration::from_millis(20));
-            drop(layers);
-            self.changed.notify_all();
-        }
-    }
-
-    /// Sleeps until this layer is to be asked again.
-    fn wait(&self, layer: &str, round: Duration) {
-        let end = Instant::now() + round;
-        let mut layers = self.lock();
-        loop {
-            let nudge = layers.entry(layer.to_owned()).or_default();
-            if std::mem::take(&mut nudge.now) {
-                return;
-            }
-            let until = nudge.at.map_or(end, |at| at.min(end));
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                nudge.at = None;
-                return;
-            }
-            layers = self.changed.wait_timeout(layers, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-}
-
 /// The watching threads. They end with the program.
 pub struct Watch {
     eye: Eye,
@@ -114,8 +52,8 @@ pub struct Watch {
 #[derive(Clone)]
 struct Eye {
     control: Arc<Control>,
-    nudges: Arc<Nudges>,
-    seen: Arc<Mutex<Vec<Observation>>>,
+    follow: Follow,
+    began: Timestamp,
     /// The last event known to be verified, and what is wrong with the journal.
     verified: Arc<Mutex<(u64, Option<String>)>>,
     /// Held from looking to telling: of two threads the slower one tells nothing old.
@@ -127,8 +65,9 @@ impl Watch {
     /// Starts the tail, a thread for each layer, and one that verifies the journal and ends. Nothing was asked yet when
     /// this returns.
     pub fn start(control: Arc<Control>, nudges: Arc<Nudges>, tell: Tell) -> std::io::Result<Self> {
-        let seen = Arc::new(Mutex::new(control.mounts.iter().map(Observation::new).collect::<Vec<_>>()));
-        let eye = Eye { control, nudges, seen, verified: Arc::default(), telling: Arc::default(), tell };
+        let follow = Follow::new(control.clone(), nudges, true);
+        let began = Timestamp::now();
+        let eye = Eye { control, follow, began, verified: Arc::default(), telling: Arc::default(), tell };
         eye.tell_all();
         if let Some(switch) = eye.control.switch("cockpit") {
             let tell = eye.tell.clone();
@@ -138,12 +77,8 @@ impl Watch {
         let teller = eye.clone();
         let options = TailOptions { first_lines: FIRST_LINES, clock: Timestamp::now };
         let tail = Tail::start(sources(&eye.control), options, move |news| teller.heard(news))?;
-        let mut threads = Vec::new();
-        for at in 0..eye.control.mounts.len() {
-            let eye = eye.clone();
-            let name = format!("layer {}", eye.control.mounts[at].layer);
-            threads.push(thread(&name, move || eye.follow(at))?);
-        }
+        let looker = eye.clone();
+        let threads = eye.follow.start(&(Arc::new(move |at| looker.followed(at)) as _))?;
         let verifier = eye.clone();
         thread("verify", move || verifier.verify())?;
         Ok(Self { eye, tail, threads })
@@ -162,11 +97,12 @@ impl Watch {
 
     /// Asks one layer, or all, at once; a wait before a restart ends.
     pub fn read_again(&self, layer: Option<&str>) {
-        let Eye { control, nudges, .. } = &self.eye;
-        for mount in control.mounts.iter().filter(|mount| layer.is_none_or(|wanted| mount.layer == wanted)) {
-            mount.restart_if_waiting();
-            nudges.now(&mount.layer);
-        }
+        self.eye.follow.read_again(layer);
+    }
+
+    /// Somebody looks at this secret: its version is asked before others'.
+    pub fn looked_at(&self, layer: &str, name: &str) {
+        self.eye.follow.looked_at(layer, name);
     }
 }
 
@@ -178,6 +114,7 @@ impl Eye {
         }
         if news.lines.iter().any(|line| line.source.as_ref() == JOURNAL) {
             self.fold();
+            news.lines.iter().filter_map(|line| written(line, self.began)).for_each(|layer| self.follow.written(layer));
         }
         if !news.lines.is_empty() {
             (self.tell)(Notice::Lines(news.lines));
@@ -249,51 +186,12 @@ impl Eye {
         (self.tell)(Notice::Journal(JournalRow { seq: self.control.journal.head().seq, verified, broken }));
     }
 
-    fn follow(&self, at: usize) {
-        let mount = self.control.mounts[at].clone();
-        let mut own = Observation::new(&mount);
-        loop {
-            let before = own.condition();
-            own.ask(&mount, Timestamp::now);
-            self.lock()[at] = own.clone();
-            self.record_change(&mount, &before, &own);
-            self.tell_all();
-            if at == 0 {
-                // A journal that was cut, replaced or unlinked brings no line that would tell; one thread looks.
-                self.look_at_the_journal();
-            }
-            self.nudges.wait(&mount.layer, Duration::try_from(mount.every).unwrap_or(Duration::from_secs(30)));
+    fn followed(&self, at: usize) {
+        self.tell_all();
+        if at == 0 {
+            // A journal that was cut, replaced or unlinked brings no line that would tell; one thread looks.
+            self.look_at_the_journal();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Observation>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A transition is an event; a probe is not.
-    fn record_change(&self, mount: &Mount, before: &Condition, seen: &Observation) {
-        let now = seen.condition();
-        let is_down = |condition: &Condition| matches!(condition, Condition::Down { .. });
-        let kind = match (is_down(before), is_down(&now)) {
-            (false, true) => EventKind::BackendDown,
-            (true, false) => EventKind::BackendUp,
-            _ => return,
-        };
-        let reason = seen.error().map(ToString::to_string).unwrap_or_default();
-        // What is written stands alone: that a backend is down must not read 'ok'.
-        let (status, code) = match seen.error() {
-            Some(error) => (Status::Failure, Some(error.kind.code())),
-            None => (Status::Success, None),
-        };
-        let event = self.control.system_event(kind).on(format!("backend://{}", mount.layer));
-        let event = event.came_out(status, None, code).with(Detail::Backend {
-            name: mount.layer.clone(),
-            from: before.word().to_owned(),
-            to: now.word().to_owned(),
-            reason: sanitise::line(&reason, 400).into_owned(),
-        });
-        // The tile says it whether or not it could be written; a journal that can't be written shows itself.
-        let _ = self.control.observe(event);
     }
 
     fn tell_all(&self) {
@@ -303,23 +201,25 @@ impl Eye {
 
     fn tell_backends(&self) {
         let _turn = self.turn();
-        let here = self.control.config.environment;
-        let boundary = &self.control.boundary;
-        let row = |(seen, mount): (&Observation, &Mount)| seen.row(mount, boundary, here);
-        let rows = self.lock().iter().zip(&self.control.mounts).map(row).collect();
-        (self.tell)(Notice::Backends(rows));
+        (self.tell)(Notice::Backends(self.follow.backends()));
     }
 
     fn tell_secrets(&self) {
         let _turn = self.turn();
-        let listings: Vec<LayerListing> = self.lock().iter().map(|seen| seen.listing.clone()).collect();
-        let rows = secret_rows(&listings, &self.control.state(), &self.control.config, Timestamp::now());
+        let rows = secret_rows(&self.follow.listings(), &self.control.state(), &self.control.config, Timestamp::now());
         (self.tell)(Notice::Secrets(rows));
     }
 }
 
 /// The name of our own journal among the sources.
 pub const JOURNAL: &str = "journal";
+/// The layer of which a line of the journal, written since, tells that its content is another one.
+pub fn written(line: &AuditLine, since: Timestamp) -> Option<&str> {
+    let changes = matches!(line.kind(), "SECRET_WRITE" | "SECRET_DELETE" | "SECRET_RESTORE");
+    let of_ours = line.source.as_ref() == JOURNAL && line.at.is_some_and(|at| at >= since);
+    line.resource().split_once('/').filter(|_| changes && of_ours).map(|(layer, _)| layer)
+}
+
 /// Lines of each source on the first screen.
 const FIRST_LINES: usize = 1_000;
 
@@ -353,8 +253,4 @@ pub fn sources_of(
 
 fn journal_folder(control: &Control) -> std::path::PathBuf {
     state_folder(&control.surroundings, control.config.environment).join("journal")
-}
-
-fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).stack_size(256 << 10).spawn(run)
 }

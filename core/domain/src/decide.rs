@@ -106,7 +106,7 @@ fn query(situation: &Situation<'_>) -> Decision {
 }
 
 fn read(situation: &Situation<'_>, name: &str) -> Decision {
-    let class = situation.classes.get(name).copied().unwrap_or_else(|| Class::of(name));
+    let class = class(situation, name);
     if access::may_read(situation.who.role, class, situation.environment) {
         return Decision::Permit;
     }
@@ -117,6 +117,13 @@ fn read(situation: &Situation<'_>, name: &str) -> Decision {
         Some(role) => format!("the role '{role}' may not read a {} secret {}", class.name(), place(situation)),
         None => no_role(situation),
     }])
+}
+
+/// Configuration's class of a name, of another spelling of it, or of the secret that it is a key of; else the name's own.
+fn class(situation: &Situation<'_>, name: &str) -> Class {
+    let known = situation.classes.get(name);
+    let meant = || situation.classes.iter().find(|(known, _)| situation.boundary.means(name, known));
+    known.or_else(|| meant().map(|(_, class)| class)).copied().unwrap_or_else(|| Class::of(name))
 }
 
 fn change(situation: &Situation<'_>) -> Decision {
@@ -271,7 +278,9 @@ mod tests {
             boundary: &BOUNDARY,
         };
         let read = |name: &str| decide(&situation, &Request::Read { target: target(name), purpose: Purpose::Get });
-        assert!(matches!(read("plain.name"), Decision::Refuse(_)));
+        for name in ["plain.name", "PLAIN.NAME", "/plain.name", "plain%2ename", "plain.name#key"] {
+            assert!(matches!(read(name), Decision::Refuse(_)), "{name}");
+        }
         assert_eq!(read("other.name"), Decision::Permit);
     }
 

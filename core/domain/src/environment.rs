@@ -76,7 +76,7 @@ impl Environment {
     /// The first part of a secret's name that belongs here (`prod/trader/ibkr-api-key`, S Q2.1).
     pub fn owner_of(name: &str) -> Option<Self> {
         match name.split_once('/')?.0 {
-            "qa" | "dev" => Some(Self::Qa),
+            "qa" | "dev" | "development" => Some(Self::Qa),
             "paper" => Some(Self::Paper),
             "prod" | "production" => Some(Self::Production),
             _ => None,

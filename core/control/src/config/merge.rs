@@ -7,8 +7,19 @@ use toml::{Table, Value};
 
 /// The tables that decide who may do what. In Production they count only from the machine's own, root-owned file: a
 /// file planted in a working folder must not make a Governance officer.
-pub(super) const PRIVILEGED: [&str; 10] =
-    ["person", "plugins", "layers", "secret", "boundary", "backend", "kill_switch", "engine", "market", "desk"];
+pub(super) const PRIVILEGED: [&str; 11] = [
+    "person",
+    "plugins",
+    "layers",
+    "secret",
+    "boundary",
+    "backend",
+    "kill_switch",
+    "engine",
+    "market",
+    "desk",
+    "watch",
+];
 
 /// Parses one file and anchors its paths.
 pub(super) fn parse(text: &str, file: &Path) -> Result<Table, ConfigError> {
@@ -53,6 +64,13 @@ fn anchor(table: &mut Table, folder: &Path) {
         for (_, backend) in backends.iter_mut() {
             for key in ["path", "key_file", "env_files"] {
                 backend.get_mut(key).into_iter().for_each(|value| anchor_value(value, folder));
+            }
+            // What the backend's own settings call a file or a folder is one; 'path' may be a place in a remote store.
+            let is_place = |name: &str| name.ends_with("_file") || name.ends_with("_folder");
+            for (table, all) in [("secret_files", true), ("settings", false)] {
+                let Some(Value::Table(inner)) = backend.get_mut(table) else { continue };
+                let places = inner.iter_mut().filter(|(name, _)| all || is_place(name));
+                places.for_each(|(_, value)| anchor_value(value, folder));
             }
         }
     }
@@ -141,5 +159,11 @@ mod tests {
     fn a_path_belongs_to_the_file_that_says_it() {
         let table = parse("[backend.fernet]\npath='s/x.bin'\n", Path::new("/a/q.toml")).expect("valid");
         assert_eq!(table["backend"]["fernet"]["path"].as_str(), Some("/a/s/x.bin"));
+        let text =
+            "[backend.vault]\nsecret_files={token='t'}\n[backend.vault.settings]\nca_file='ca.pem'\npath='kv/x'\n";
+        let vault = &parse(text, Path::new("/a/q.toml")).expect("valid")["backend"]["vault"];
+        assert_eq!(vault["secret_files"]["token"].as_str(), Some("/a/t"));
+        assert_eq!(vault["settings"]["ca_file"].as_str(), Some("/a/ca.pem"));
+        assert_eq!(vault["settings"]["path"].as_str(), Some("kv/x"), "a place in the store");
     }
 }

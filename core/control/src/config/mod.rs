@@ -191,23 +191,50 @@ impl Config {
 
     /// The classes that configuration gives to secrets.
     pub fn classes(&self) -> BTreeMap<String, Class> {
-        let class = |secret: &SecretTable| Some((secret.name.clone(), Class::parse(secret.class.as_deref()?)?));
-        self.file.secret.iter().filter_map(class).collect()
+        let class = |secret: &SecretTable| Class::parse(secret.class.as_deref()?);
+        let names = |secret: &SecretTable| [Some(secret.name.clone()), secret.key.clone()];
+        let named = |secret| names(secret).into_iter().flatten().filter_map(move |name| Some((name, class(secret)?)));
+        self.file.secret.iter().flat_map(named).collect()
     }
 
     /// Which names belong to one environment alone. Checked when it was loaded.
     pub fn boundary(&self) -> Boundary {
-        let of = |table: &BoundaryTable| {
-            let owner = Environment::parse(&table.environment, &self.file.environment.aliases).ok()?;
-            let claim = |pattern: &String| Claim { owner, layer: table.layer.clone(), pattern: pattern.clone() };
-            Some(table.names.iter().map(claim).collect::<Vec<_>>())
+        let owner = |name: &str| Environment::parse(name, &self.file.environment.aliases).ok();
+        let claim = |owner, layer: &Option<String>, pattern: &str| Claim {
+            owner,
+            layer: layer.clone(),
+            pattern: pattern.to_owned(),
         };
-        Boundary::new(self.file.boundary.iter().filter_map(of).flatten().collect())
+        let aliases =
+            self.file.environment.aliases.iter().map(|(name, owner)| claim(*owner, &None, &format!("{name}/*")));
+        let tables = self.file.boundary.iter().flat_map(|table| {
+            let owner = owner(&table.environment);
+            table.names.iter().filter_map(move |pattern| Some(claim(owner?, &table.layer, pattern)))
+        });
+        let secrets = self.file.secret.iter().flat_map(|secret| {
+            let owner = secret.environment.as_deref().and_then(owner);
+            let names = std::iter::once(&secret.name).chain(&secret.key);
+            names.filter_map(move |name| Some(claim(owner?, &None, name)))
+        });
+        let mounts = self.file.backend.values().filter_map(|backend| match backend.settings.get("mount") {
+            Some(SettingValue::Text(mount)) => Some(mount.clone()),
+            _ => None,
+        });
+        Boundary::new(aliases.chain(tables).chain(secrets).collect()).with_mounts(mounts.collect())
     }
 
     /// What configuration says of one secret, by its backend name or its key.
     pub fn secret(&self, name: &str) -> Option<&SecretTable> {
         self.file.secret.iter().find(|secret| secret.name == name || secret.key.as_deref() == Some(name))
+    }
+
+    /// False for a backend that is for other environments alone.
+    pub fn is_for_here(&self, table: &BackendTable) -> bool {
+        let is_here = |name: &String| {
+            let named = Environment::parse(name, &self.file.environment.aliases).ok();
+            named.is_some() && named == self.environment
+        };
+        table.environments.as_ref().is_none_or(|names| names.iter().any(is_here))
     }
 
     /// The market's hours, where configuration tells them.
@@ -242,15 +269,47 @@ impl Config {
                 let known = Class::ALL.map(Class::name);
                 return wrong(format!("[[secret]] {}", secret.name), unknown("class", class, &known));
             }
+            let owner = secret.environment.as_deref();
+            if let Some(Err(error)) = owner.map(|name| Environment::parse(name, &self.file.environment.aliases)) {
+                return wrong(format!("[[secret]] {} environment", secret.name), error.to_string());
+            }
         }
+        self.check_plugins()?;
         let durations = self.file.secret.iter().map(|s| (format!("[[secret]] {} period", s.name), &s.period));
         let sources = self.file.audit.source.iter().map(|s| (format!("[[audit.source]] {} every", s.name), &s.every));
         let backends = self.file.backend.iter().flat_map(|(name, backend)| {
             [(format!("[backend.{name}] every"), &backend.every), (format!("[backend.{name}] within"), &backend.within)]
         });
-        for (key, text) in durations.chain(sources).chain(backends) {
+        let watch = [("[watch] versions".to_owned(), &self.file.watch.versions)];
+        for (key, text) in durations.chain(sources).chain(backends).chain(watch) {
             if let Some(Err(what)) = text.as_deref().map(duration::parse) {
                 return wrong(key, what);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// What is said of plugins and backends, beside their own settings.
+    fn check_plugins(&self) -> Result<(), ConfigError> {
+        let wrong = |key: String, what: String| Err(ConfigError::Value { key, what });
+        for (name, sha256) in &self.file.plugins.pinned {
+            if let Err(what) = crate::mount::pins::parse(sha256) {
+                return wrong(format!("[plugins] pinned {name}"), what);
+            }
+        }
+        let one_of = |key: String, said: &Option<String>, known: &[&str]| match said.as_deref() {
+            Some(word) if !known.contains(&word) => wrong(key, unknown("choice", word, known)),
+            _ => Ok(()),
+        };
+        one_of("[plugins] confinement".into(), &self.file.plugins.confinement, &["whole", "partial"])?;
+        for (name, backend) in &self.file.backend {
+            one_of(format!("[backend.{name}] isolation"), &backend.isolation, &["child", "none"])?;
+            for environment in backend.environments.iter().flatten() {
+                if let Err(error) = Environment::parse(environment, &self.file.environment.aliases) {
+                    return wrong(format!("[backend.{name}] environments"), error.to_string());
+                }
             }
         }
         Ok(())

@@ -31,6 +31,8 @@ pub struct File {
     pub secret: Vec<SecretTable>,
     /// Names that belong to one environment alone.
     pub boundary: Vec<BoundaryTable>,
+    /// How often layers are looked at for versions that somebody else made.
+    pub watch: WatchTable,
     /// Other programs' audit files.
     pub audit: AuditTable,
     /// How the screen looks.
@@ -198,6 +200,16 @@ pub struct SecretTable {
     pub period: Option<String>,
     /// `broker`, `cloud`, `database`, `tls` or `other`.
     pub class: Option<String>,
+    /// Whose it is, where the name doesn't tell.
+    pub environment: Option<String>,
+}
+
+/// `[watch]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WatchTable {
+    /// From one look at the versions of a layer to the next: `5m`.
+    pub versions: Option<String>,
 }
 
 /// `[audit]`
