@@ -56,6 +56,7 @@ pub fn secret_rows(layers: &[LayerListing], state: &State, config: &Config, now:
             let entry = by_name.get(won.layer.as_str())?.get(won.name.as_str())?;
             let mut row = row(&layers[at], entry, state, config, now);
             row.shadows = won.shadows;
+            row.hidden = won.hidden;
             row.warnings.extend(hidden_by(&layers[..at]));
             Some(row)
         })
@@ -119,6 +120,7 @@ fn row(layer: &LayerListing, entry: &Entry, state: &State, config: &Config, now:
         period: policy.period,
         due_at: rotation::due_at(age, policy),
         shadows: Vec::new(),
+        hidden: Vec::new(),
         warnings,
         writable: layer.writable,
         written_by: written.map(|written| written.by.clone()),

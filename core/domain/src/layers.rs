@@ -32,6 +32,8 @@ pub struct Resolved {
     pub layer: String,
     /// The overridden layers, highest first.
     pub shadows: Vec<String>,
+    /// What they hold for it, each layer with its own name.
+    pub hidden: Vec<(String, String)>,
 }
 
 /// Merges layers as a deep merge would: a leaf of a higher layer overrides the same leaf below it, and also a map that
@@ -48,12 +50,13 @@ pub fn resolve(layers: &[LayerKeys]) -> Vec<Resolved> {
                     name: name.clone(),
                     layer: layer.layer.clone(),
                     shadows: Vec::new(),
+                    hidden: Vec::new(),
                 });
             }
             for winner in above {
-                if let Some(resolved) = winners.get_mut(&winner)
-                    && !resolved.shadows.contains(&layer.layer)
-                {
+                let Some(resolved) = winners.get_mut(&winner) else { continue };
+                resolved.hidden.push((layer.layer.clone(), name.clone()));
+                if !resolved.shadows.contains(&layer.layer) {
                     resolved.shadows.push(layer.layer.clone());
                 }
             }
@@ -99,6 +102,14 @@ mod tests {
             layer("yaml", &["broker.host", "broker.password", "data.feed"]),
         ];
         assert_eq!(told(&layers), ["broker.host fernet yaml", "broker.password env fernet+yaml", "data.feed yaml "]);
+    }
+
+    #[test]
+    fn what_is_overridden_keeps_its_own_name() {
+        let tied = Key { key: "broker.password".into(), name: "prod/broker#password".into() };
+        let layers = [layer("env", &["broker.password"]), LayerKeys { layer: "vault".into(), keys: vec![tied] }];
+        let won = resolve(&layers);
+        assert_eq!(won[0].hidden, [("vault".to_owned(), "prod/broker#password".to_owned())]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct SecretRow {
     pub due_at: Option<Timestamp>,
     /// The layers whose value is overridden, highest first.
     pub shadows: Vec<String>,
+    /// What they hold for it, each layer with its own name: a name that lost is found too.
+    pub hidden: Vec<(String, String)>,
     /// What a person should know besides (`kept in plain text in secrets.yaml`).
     pub warnings: Vec<String>,
     /// It can be changed from here: its backend is writable.

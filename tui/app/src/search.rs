@@ -30,11 +30,17 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
-    /// Of a row: its name, and every layer that holds it, also those that are not used.
+    /// Of a row: its names in every layer that holds it, also in those that are not used.
     pub(crate) fn of(row: &SecretRow) -> Self {
         let layers = [&row.layer, &row.backend].into_iter().chain(&row.shadows);
         let beside = layers.map(String::as_str).chain([row.state.words()]).collect::<Vec<_>>().join("\n");
-        Self { names: vec![row.name.to_lowercase()], beside: beside.to_lowercase() }
+        let mut names = vec![row.name.to_lowercase()];
+        for name in row.hidden.iter().map(|(_, name)| name.to_lowercase()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Self { names, beside: beside.to_lowercase() }
     }
 }
 

@@ -63,6 +63,19 @@ fn a_layer_that_lost_is_found_by_its_name() {
 }
 
 #[test]
+fn a_name_that_lost_is_found_by_what_its_own_layer_calls_it() {
+    let mut model = with(&["broker.password", "desk.one"]);
+    let mut rows = model.secrets.rows.clone();
+    rows[0].shadows = vec!["vault".into()];
+    rows[0].hidden = vec![("vault".into(), "Algo-Trade/login#password".into())];
+    update(&mut model, News::Secrets(rows), later(1));
+    for typed in ["algo", "login vault", "word trade"] {
+        search(&mut model, typed);
+        assert_eq!(shown(&model), ["broker.password"], "{typed}");
+    }
+}
+
+#[test]
 fn what_is_selected_stays_selected_while_it_is_found() {
     let mut model = with(&["a.one", "a.two", "b.one"]);
     press(&mut model, "j");

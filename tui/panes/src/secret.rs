@@ -122,10 +122,14 @@ fn comes_from(row: &SecretRow) -> Line {
 
 fn overrides(row: &SecretRow) -> Line {
     if row.shadows.is_empty() {
-        field("overrides", "no other layer has this name", Role::Muted)
-    } else {
-        field("overrides", format!("{}: set there too, and not used", row.shadows.join(", ")), Role::DueSoon)
+        return field("overrides", "no other layer has this name", Role::Muted);
     }
+    let own = |layer: &String| {
+        let other = row.hidden.iter().find(|(held, name)| held == layer && *name != row.name);
+        other.map_or_else(|| layer.clone(), |(_, name)| format!("{name} of {layer}"))
+    };
+    let all = row.shadows.iter().map(own).collect::<Vec<_>>().join(", ");
+    Line::Whole("overrides".into(), format!("{all}: set there too, and not used"), Role::DueSoon)
 }
 
 /// What happened to it, or will by itself.

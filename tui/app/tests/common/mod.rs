@@ -62,6 +62,7 @@ pub(crate) fn secret(name: &str, due_in_days: i64) -> SecretRow {
         period: SignedDuration::from_hours(720),
         due_at: Some(now() + SignedDuration::from_hours(24 * due_in_days)),
         shadows: Vec::new(),
+        hidden: Vec::new(),
         warnings: Vec::new(),
         writable: true,
         written_by: None,

@@ -68,6 +68,7 @@ fn secret(name: &str, layer: &str, version: Option<&str>, age: Age) -> SecretRow
         period: policy.period,
         due_at: due_at(age, policy),
         shadows: Vec::new(),
+        hidden: Vec::new(),
         warnings: Vec::new(),
         writable: layer != "env",
         written_by: Some("carol".into()),
@@ -97,6 +98,7 @@ pub(crate) fn secrets() -> Vec<SecretRow> {
         secret("logging.siem_token", "yaml", None, Age::Unknown),
     ];
     rows[2].shadows = vec!["fernet".into()];
+    rows[2].hidden = vec![("fernet".into(), "broker.password".into())];
     rows[11].warnings = vec!["kept in plain text in secrets.yaml".into()];
     rows[5].written_by = None;
     rows
