@@ -171,8 +171,11 @@ impl Follow {
         }
     }
 
-    /// What another environment owns is announced there alone.
+    /// What another environment owns is announced there alone, and entries are each process's own.
     fn take_listing(&self, layer: &mut Layer, began: Timestamp) {
+        if layer.mount.kind == "env" {
+            return;
+        }
         let (boundary, here) = (self.control.boundary(), self.control.config.environment);
         let name = &layer.mount.layer;
         let entries = layer.own.listing.entries.iter();

@@ -286,6 +286,7 @@ impl Cockpit {
             }
             Effect::Reveal { name, layer } => self.reveal(name, layer),
             Effect::Inspect { name, layer } => {
+                self.watch.iter().for_each(|watch| watch.looked_at(&layer, &name));
                 inspect::ask(self.control.clone(), self.send.clone(), Target { layer, name });
             }
             Effect::ReadAgain(layer) => {

@@ -1,14 +1,16 @@
 //! `watch`: the kill-switch without a screen. It keeps the deadline, tries on what was not reached, records what engines
-//! answer, and finds orders after a stop. Several may run. Refuses to need a configuration that can be read, a plugin or
-//! a backend.
+//! answer, and finds orders after a stop; beside that it watches the layers. Several may run. Refuses to need a
+//! configuration that can be read, a plugin or a backend.
 
 mod changes;
+mod layers;
 mod systemd;
 
 use crate::args::Common;
 use crate::output::{self, Outcome, Trouble};
 use crate::switch::{Seat, sit, text};
 use changes::changes;
+use layers::Layers;
 use quarterdeck_control::kill::Switch;
 use quarterdeck_control::tail::{Tail, TailOptions};
 use quarterdeck_control::watch::sources_of;
@@ -42,7 +44,7 @@ pub(crate) fn run(common: &Common) -> Outcome {
         }
         teller.heard(row);
     }))?;
-    let tail = tail(&seat)?;
+    let tail = tail(&seat, Layers::start(common, log.clone()))?;
     systemd::notify("READY=1");
     // Asleep until a signal writes its byte, and now and then up to see whether it still watches.
     while !matches!(ended.read(&mut [0]), Ok(1)) {
@@ -76,11 +78,14 @@ fn endings() -> Result<UnixStream, Trouble> {
 }
 
 /// Reads every audit file there is: an order after a stop is found in any of them.
-fn tail(seat: &Seat) -> std::io::Result<Tail> {
+fn tail(seat: &Seat, layers: Layers) -> std::io::Result<Tail> {
     let switch: Arc<Switch> = seat.switch.clone();
     let options = TailOptions { first_lines: FIRST_LINES, clock: quarterdeck_clock::utc };
     let sources = sources_of(&seat.surroundings, seat.config.as_ref(), Some(seat.environment));
-    Tail::start(sources, options, move |mut news| switch.saw(&mut news.lines))
+    Tail::start(sources, options, move |mut news| {
+        switch.saw(&mut news.lines);
+        layers.heard(&news.lines);
+    })
 }
 
 /// One line for each change on standard output.
