@@ -50,10 +50,12 @@ impl Remote {
     pub(crate) fn run<T>(&self, call: Call, doing: &str, work: impl AsyncFnOnce(&Ask) -> Result<T>) -> Result<T> {
         let margin = MARGIN.min(call.within / 5);
         let deadline = Instant::now() + call.within.saturating_sub(margin);
-        let done = self.runtime.block_on(tokio::time::timeout_at(deadline.into(), async {
+        let work = async {
             let session = self.session().await?;
             work(&Ask { session, deadline, calls: self.calls.clone(), wire: Arc::default() }).await
-        }));
+        };
+        // The time-out is made inside: its timer is the runtime's.
+        let done = self.runtime.block_on(async { tokio::time::timeout_at(deadline.into(), work).await });
         let done = done.unwrap_or_else(|_| Err(errors::too_slow()));
         done.map_err(|error| {
             // Whoever logs in anew (SSO, another key in the file) is heard at the next call.

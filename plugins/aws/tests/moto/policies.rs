@@ -1,0 +1,89 @@
+//! Who may what: a moto that enforces signatures and policies.
+
+use crate::bench::*;
+use quarterdeck_contract::*;
+use quarterdeck_servers::Moto;
+use serde_json::{Value as Json, json};
+
+fn allow(actions: &[&str], resource: &str) -> Json {
+    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resource}]})
+}
+
+#[test]
+fn a_denial_names_what_is_missing_and_the_line_that_grants_it() {
+    let moto = Moto::start();
+    moto.secret("CreateSecret", &json!({"Name": "prod/x", "SecretString": "canary-x"}));
+    let reader = moto.user("reader", &allow(&["secretsmanager:GetSecretValue"], "*"));
+    let owner = moto.user("owner", &allow(&["secretsmanager:*"], "*"));
+    let nobody = moto.user("nobody", &allow(&["s3:GetObject"], "*"));
+    moto.enforce();
+    let reader = backend(setup_as(&moto.address(), &reader));
+    assert_eq!(read(&*reader, "prod/x"), Value::text("canary-x"));
+
+    // Reading without listing is well, and says what is missing.
+    let health = reader.health(CALL).unwrap();
+    assert!(health.warnings[0].contains("secretsmanager:ListSecrets"), "{health:?}");
+    assert!(health.summary.contains("user/reader"), "{health:?}");
+
+    let value = || Value::text("canary-y");
+    let nobody = backend(setup_as(&moto.address(), &nobody));
+    let denials = [
+        (no(reader.list(&PageRequest::default(), CALL)), "ListSecrets", "*"),
+        (no(reader.inspect(&name("prod/x"), CALL)), "DescribeSecret", "secret:prod/x-??????"),
+        (no(write(&*reader, "prod/x", value(), &Expected::Anything)), "PutSecretValue", "secret:prod/x-??????"),
+        (no(write(&*reader, "prod/new", value(), &Expected::Absent)), "CreateSecret", "secret:prod/new-??????"),
+        (no(nobody.read(&name("prod/x"), None, CALL)), "GetSecretValue", "secret:prod/x-??????"),
+    ];
+    for (error, action, resource) in denials {
+        let ErrorKind::Denied { missing, grant } = &error.kind else { panic!("{error} ({:?})", error.kind) };
+        assert_eq!(*missing, format!("secretsmanager:{action}"));
+        let grant: Json = serde_json::from_str(grant).unwrap();
+        assert_eq!(grant["Action"], *missing);
+        assert!(grant["Resource"].as_str().unwrap().ends_with(resource), "{grant}");
+        assert!(error.what.contains(&format!("may not {missing}")) && !error.hint.is_empty(), "{error}");
+    }
+    let owner = backend(setup_as(&moto.address(), &owner));
+    write(&*owner, "prod/x", value(), &Expected::Anything).unwrap();
+}
+
+#[test]
+fn a_key_that_is_unknown_or_wrong_has_expired() {
+    let moto = Moto::start();
+    let (id, key) = moto.user("reader", &allow(&["secretsmanager:*"], "*"));
+    moto.enforce();
+    let unknown = ("AKIAUNKNOWNUNKNOWN00".to_owned(), key);
+    let wrong = (id, "canary-wrong-secret".to_owned());
+    for (keys, part) in [(unknown, "doesn't know"), (wrong, "signature")] {
+        let backend = backend(setup_as(&moto.address(), &keys));
+        for error in [no(backend.health(CALL)), no(backend.read(&name("x"), None, CALL))] {
+            assert_eq!(error.kind, ErrorKind::Expired, "{error}");
+            assert!(error.what.contains(part), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_role_is_assumed_and_a_refused_one_says_so() {
+    let moto = Moto::start();
+    moto.secret("CreateSecret", &json!({"Name": "prod/x", "SecretString": "canary-x"}));
+    let role = moto.role("desk", &allow(&["secretsmanager:*"], "*"));
+    let may = moto.user("may", &allow(&["sts:AssumeRole"], "*"));
+    let may_not = moto.user("may-not", &allow(&["secretsmanager:*"], "*"));
+    moto.enforce();
+    let by = |keys: &(String, String)| {
+        let mut setup = setup_as(&moto.address(), keys);
+        setup.settings.insert("role_arn".into(), Setting::Text(role.clone()));
+        backend(setup)
+    };
+    let backend = by(&may);
+    assert_eq!(read(&*backend, "prod/x"), Value::text("canary-x"));
+    let health = backend.health(CALL).unwrap();
+    assert!(health.expires_at.is_some() && health.summary.contains("assumed-role/desk/quarterdeck"), "{health:?}");
+    let login = health.facts.iter().find(|(label, _)| label == "credentials").unwrap();
+    assert_eq!(login.1, format!("{role}, by keys of the environment"));
+
+    let error = no(by(&may_not).read(&name("prod/x"), None, CALL));
+    let ErrorKind::Denied { missing, grant } = &error.kind else { panic!("{error} ({:?})", error.kind) };
+    assert_eq!(missing, "sts:AssumeRole");
+    assert!(grant.contains("sts:AssumeRole") && error.doing == "logging in", "{error} {grant}");
+}
