@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may")]
 
 mod child;
+mod confined;
 mod conform;
 mod doomed;
 mod faulty;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         Some("plugin-host") => quarterdeck_host::child_main(),
         Some("doomed-parent") => doomed::parent(&arguments[1]),
         _ => runner::run(
-            &[child::TESTS, conform::TESTS, doomed::TESTS, memory::TESTS, refusals::TESTS].concat(),
+            &[child::TESTS, confined::TESTS, conform::TESTS, doomed::TESTS, memory::TESTS, refusals::TESTS].concat(),
             &arguments,
         ),
     }

@@ -21,6 +21,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("refusals::somebody_elses", somebody_elses),
     ("refusals::a_link_a_folder_and_a_pipe", a_link_a_folder_and_a_pipe),
     ("refusals::another_than_the_pinned_one", another_than_the_pinned_one),
+    ("refusals::what_was_judged_is_what_is_loaded", what_was_judged_is_what_is_loaded),
+    ("refusals::a_child_is_held_to_its_pin", a_child_is_held_to_its_pin),
     ("refusals::a_child_tells_its_parent_why", a_child_tells_its_parent_why),
 ];
 
@@ -170,6 +172,37 @@ fn another_than_the_pinned_one() {
     let pinned = LoadRules { pinned: Some([0; 32]), ..rules() };
     let LoadError::Pinned { found, .. } = refusal_by(&path, &pinned) else { panic!("another reason") };
     assert_eq!(found, quarterdeck_abi::load(&path, &rules()).unwrap().sha256());
+}
+
+/// The file may be changed, replaced or taken away between the check and the loading: it isn't looked at again.
+fn what_was_judged_is_what_is_loaded() {
+    let (_folder, path) = copy(|_| {});
+    let pinned = quarterdeck_host::examine(&path, &rules()).unwrap();
+    let sealed = quarterdeck_abi::Sealed::of(&path, &rules()).unwrap();
+    fs::write(&path, "another").unwrap();
+    assert_eq!(sealed.load().unwrap().sha256(), pinned);
+    assert!(matches!(refusal(&path), LoadError::NotALibrary { .. }));
+}
+
+fn a_child_is_held_to_its_pin() {
+    let (_folder, path) = copy(|_| {});
+    let digest = quarterdeck_host::examine(&path, &rules()).unwrap();
+    let bytes: Vec<u8> = (0..64).step_by(2).map(|at| u8::from_str_radix(&digest[at..at + 2], 16).unwrap()).collect();
+    let pinned: [u8; 32] = bytes.try_into().unwrap();
+    let child =
+        |library: &Path| Hosted::new(HostSpec { pinned: Some(pinned), library: library.to_owned(), ..spec("") });
+    let backend = child(&path);
+    backend.ready(PATIENCE).unwrap();
+    assert_eq!(backend.status().sha256.as_ref(), Some(&digest));
+    // What is changed while it runs is refused at its next start.
+    let mut other = fs::read(&path).unwrap();
+    other.push(0);
+    fs::write(&path, other).unwrap();
+    backend.restart_now();
+    let error = backend.ready(PATIENCE).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert!(error.what.contains("not the pinned one"), "{error}");
+    assert!(child(&path).ready(PATIENCE).is_err());
 }
 
 fn a_child_tells_its_parent_why() {

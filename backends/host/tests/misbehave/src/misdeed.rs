@@ -1,6 +1,6 @@
 //! Everything bad that a library can do to its process.
 
-use quarterdeck_contract::{BackendError, Result};
+use quarterdeck_contract::{BackendError, ErrorKind, Result};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use std::fs;
 use std::io::Write;
@@ -9,6 +9,10 @@ use std::os::unix::net::UnixStream;
 
 /// Does it. Most don't return; those that do come back as if nothing had been.
 pub(crate) fn commit(mode: &str) -> Result<()> {
+    if let Some(file) = mode.strip_prefix("open:") {
+        let opened = fs::File::open(file).map(drop);
+        return opened.map_err(|error| BackendError::new(ErrorKind::Unreachable, error.to_string()));
+    }
     match mode {
         "panic" => panic!("misbehaving on purpose"),
         "panic-value" => panic!("formatted: {}", String::from("canary-in-a-panic")),
