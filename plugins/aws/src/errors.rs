@@ -1,7 +1,7 @@
 //! AWS's noes in the contract's words, by their codes. Refuses to hand on AWS's own text where a value was sent, since
 //! it could be quoted there, and the text of any answer about keys.
 
-use crate::login::Session;
+use crate::login::{Ended, Session};
 use crate::network::{Trouble, chain, trouble};
 use crate::place::Place;
 use crate::remote::Wire;
@@ -21,6 +21,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) name: Option<&'a str>,
 }
 
+const ASSUME: &str = "sts:AssumeRole";
 const THROTTLING: [&str; 6] = [
     "ThrottlingException",
     "Throttling",
@@ -69,7 +70,7 @@ where
         SdkError::TimeoutError(_) if wire.was_throttled() => throttled(),
         SdkError::TimeoutError(_) if session.login().is_none() => no_credentials(),
         SdkError::TimeoutError(_) => too_slow(),
-        other => by_chain(other, session),
+        other => by_chain(other, session, wire),
     }
 }
 
@@ -168,8 +169,9 @@ fn denied(message: &str, asked: &Asked<'_>, place: &Place) -> BackendError {
     let who = user.and_then(|user| user.splitn(6, ':').nth(5)).map_or("this identity".into(), plain);
     let why = message.split_once(" because ").map(|(_, why)| format!(" because {}", plain(why))).unwrap_or_default();
     let resource = match (action.as_str(), asked.name) {
+        (ASSUME, _) => after("on resource: ").filter(|arn| arn.starts_with("arn:")).map_or("*".into(), plain),
         // AWS grants these for all or not at all.
-        ("secretsmanager:ListSecrets", _) | (_, None) => "*".to_owned(),
+        (_, None) => "*".to_owned(),
         (_, Some(name)) => place.arn(name),
     };
     BackendError::denied(action.clone(), format!("{who} may not {action}{why}"))
@@ -190,27 +192,21 @@ fn kms(asked: &Asked<'_>, place: &Place, action: &str) -> BackendError {
 }
 
 /// An error that is no answer: no connection, or no credentials to sign with.
-fn by_chain(error: &(dyn Error + 'static), session: &Session) -> BackendError {
-    let at =
-        session.place.endpoint.as_deref().map_or_else(|| format!("AWS in {}", session.place.region), str::to_owned);
+fn by_chain(error: &(dyn Error + 'static), session: &Session, wire: &Wire) -> BackendError {
+    let region = || format!("AWS in {}", session.place.region);
+    let at = session.place.endpoint.clone().unwrap_or_else(region);
     let login = chain(error).any(|cause| cause.is::<CredentialsError>());
-    let denied = chain(error).find_map(|cause| cause.downcast_ref::<AssumeRoleError>());
-    let failed = match (denied, trouble(error)) {
-        (Some(refused), _) => by_role(refused, &session.place),
+    let role = chain(error).find_map(|cause| cause.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>());
+    let role =
+        role.filter(|refused| !matches!(refused, SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_)));
+    let failed = match (role, trouble(error)) {
+        (Some(refused), _) => explain(refused, &Asked { action: ASSUME, name: None }, session, wire),
         (None, Some(trouble)) => by_trouble(trouble, if login { "the place to log in" } else { &at }),
         (None, None) if login => by_credentials(error),
         (None, None) if session.login().is_none() => no_credentials(),
         (None, None) => unreachable(format!("the connection to {at} broke")),
     };
     if login { failed.doing("logging in") } else { failed }
-}
-
-fn by_role(refused: &AssumeRoleError, place: &Place) -> BackendError {
-    let asked = Asked { action: "sts:AssumeRole", name: None };
-    let message = refused.message().unwrap_or_default();
-    let resource = message.split_once("on resource: ").and_then(|(_, rest)| rest.split_whitespace().next());
-    let resource = resource.filter(|arn| arn.starts_with("arn:")).map_or("the role's ARN".into(), plain);
-    by_code(refused.code(), message, 400, &asked, place).granted_by(statement("sts:AssumeRole", &resource))
 }
 
 fn by_trouble(trouble: Trouble, at: &str) -> BackendError {
@@ -231,6 +227,10 @@ fn by_trouble(trouble: Trouble, at: &str) -> BackendError {
 }
 
 fn by_credentials(error: &(dyn Error + 'static)) -> BackendError {
+    if let Some(Ended { given: Some(given) }) = chain(error).find_map(|cause| cause.downcast_ref()) {
+        return BackendError::new(ErrorKind::Expired, format!("the credentials of {given} have ended"))
+            .hint("'r' on this backend starts it anew, which asks for new ones.");
+    }
     let said = chain(error).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let new = |what: &str| BackendError::new(ErrorKind::Invalid, what);
     let lower = said.to_lowercase();

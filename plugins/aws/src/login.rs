@@ -11,6 +11,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature as Feature;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_types::os_shim_internal::Env;
 use quarterdeck_contract::{BackendError, ErrorKind, Result};
@@ -132,6 +133,21 @@ async fn signed(config: SdkConfig, settings: &Settings, login: &Arc<Mutex<Option
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(watched)).build()
 }
 
+/// The credentials that came have ended already.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Who handed them in, where somebody did.
+    pub(crate) given: Option<&'static str>,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the credentials have expired")
+    }
+}
+
+impl std::error::Error for Ended {}
+
 /// Hands credentials on and remembers what may be told of them.
 #[derive(Debug)]
 struct Watched {
@@ -149,6 +165,9 @@ impl ProvideCredentials for Watched {
     {
         future::ProvideCredentials::new(async {
             let credentials = self.inner.provide_credentials().await?;
+            if credentials.expiry().is_some_and(|end| end <= SystemTime::now()) {
+                return Err(CredentialsError::provider_error(Ended { given: self.given }));
+            }
             let login = Login { from: self.from(&credentials), expires_at: credentials.expiry().and_then(seconds) };
             *self.login.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
             Ok(credentials)
@@ -159,21 +178,16 @@ impl ProvideCredentials for Watched {
 impl Watched {
     fn from(&self, credentials: &Credentials) -> String {
         let features = credentials.get_property::<Vec<Feature>>().map(Vec::as_slice).unwrap_or_default();
-        let has = |wanted: &[Feature]| features.iter().any(|feature| wanted.contains(feature));
+        let has = |wanted: Feature| features.contains(&wanted);
         let base = match self.given {
             Some(given) => given.to_owned(),
-            None if has(&[Feature::CredentialsSso, Feature::CredentialsProfileSso]) => {
-                format!("SSO of the profile '{}'", self.profile)
-            }
-            None if has(&[Feature::CredentialsEnvVarsStsWebIdToken, Feature::CredentialsStsAssumeRoleWebId]) => {
-                "web identity token".into()
-            }
-            None if has(&[Feature::CredentialsProfile]) => format!("profile '{}'", self.profile),
-            None if has(&[Feature::CredentialsImds]) => "role of the instance".into(),
-            None if has(&[Feature::CredentialsHttp]) => "role of the container".into(),
-            // Credentials of a role tell of the role alone.
-            None if self.role.is_some() => format!("profile '{}' or this machine's role", self.profile),
-            None => "the SDK's chain".into(),
+            None if has(Feature::CredentialsSso) => format!("SSO of the profile '{}'", self.profile),
+            None if has(Feature::CredentialsProfile) => format!("profile '{}'", self.profile),
+            None if has(Feature::CredentialsImds) => "role of the instance".into(),
+            None if has(Feature::CredentialsHttp) => "role of the container".into(),
+            // A role's credentials tell of the role alone, and those of a token in the environment tell nothing.
+            None if self.role.is_some() => "what the SDK found".into(),
+            None => "web identity token".into(),
         };
         match &self.role {
             Some(role) => format!("{role}, by {base}"),

@@ -2,7 +2,7 @@
 
 use crate::bench::*;
 use quarterdeck_contract::*;
-use quarterdeck_servers::Moto;
+use quarterdeck_servers::{Fault, Moto, Proxy};
 use serde_json::json;
 use std::fs;
 use tempfile::TempDir;
@@ -46,7 +46,8 @@ fn a_profile_gives_region_and_keys() {
 
 #[test]
 fn a_profile_assumes_a_role_by_another_profile() {
-    let role = moto().role("by-profile", &json!({"Version": "2012-10-17", "Statement": []}));
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    let role = moto().role("by-profile", &policy);
     let config = format!("[profile desk]\nregion = eu-west-1\nrole_arn = {role}\nsource_profile = base\n");
     let home = home(&config, "[base]\naws_access_key_id = AKIA\naws_secret_access_key = canary\n");
     let health = backend(with_profile(&moto().address(), &home, "desk")).health(CALL).unwrap();
@@ -67,9 +68,51 @@ fn what_a_helper_gave_is_used_until_it_ends() {
         backend(setup)
     };
     let health = helped("2099-12-01T12:00:00Z").health(CALL).unwrap();
-    assert_eq!((fact(&health, "credentials").as_str(), health.expires_at), ("credential_process", Some(4_099_896_000)));
+    assert_eq!((fact(&health, "credentials").as_str(), health.expires_at), ("credential_process", Some(4_099_809_600)));
     let error = no(helped("2020-12-01T12:00:00Z").health(CALL));
     assert_eq!(error.kind, ErrorKind::Expired, "{error}");
+    assert!(error.what.contains("credential_process"), "{error}");
+}
+
+#[test]
+fn the_role_of_a_container_is_taken() {
+    let proxy = Proxy::http(&moto().address());
+    let body = format!(
+        r#"{{"AccessKeyId":"AKIACANARYKEYID","SecretAccessKey":"{KEY}","Token":"{TOKEN}","Expiration":"2099-12-01T12:00:00Z"}}"#
+    );
+    let headers = vec![("Content-Type", "application/json")];
+    proxy.set_for("GET /role", Fault::Answer { status: 200, headers, body });
+    let setup = with_entries(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &format!("{}/role", proxy.address()))]);
+    let health = backend(setup).health(CALL).unwrap();
+    assert_eq!(fact(&health, "credentials"), "role of the container");
+    assert_eq!(health.expires_at, Some(4_099_809_600));
+    assert!(!format!("{health:?}").to_lowercase().contains("canary"));
+}
+
+#[test]
+fn a_token_of_kubernetes_becomes_a_role() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    fs::write(&file, "canary-token-of-kubernetes").unwrap();
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+    let role = moto().role("by-token", &policy);
+    let setup = with_entries(&[
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", &file.display().to_string()),
+        ("AWS_ROLE_ARN", &role),
+        ("AWS_ROLE_SESSION_NAME", "pod"),
+    ]);
+    let health = backend(setup).health(CALL).unwrap();
+    assert_eq!(fact(&health, "credentials"), "web identity token");
+    assert!(health.expires_at.is_some());
+}
+
+/// A setup that is logged in by these entries of the environment alone.
+fn with_entries(entries: &[(&str, &str)]) -> Setup {
+    let mut setup = setup(&moto().address());
+    setup.secrets.retain(|name, _| name == "AWS_EC2_METADATA_DISABLED");
+    let entries = entries.iter().map(|(name, text)| ((*name).to_owned(), SecretBytes::from(*text)));
+    setup.secrets.extend(entries);
+    setup
 }
 
 #[test]

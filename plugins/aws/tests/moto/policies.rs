@@ -2,7 +2,7 @@
 
 use crate::bench::*;
 use quarterdeck_contract::*;
-use quarterdeck_servers::Moto;
+use quarterdeck_servers::{Fault, Moto, Proxy};
 use serde_json::{Value as Json, json};
 
 fn allow(actions: &[&str], resource: &str) -> Json {
@@ -66,24 +66,35 @@ fn a_key_that_is_unknown_or_wrong_has_expired() {
 fn a_role_is_assumed_and_a_refused_one_says_so() {
     let moto = Moto::start();
     moto.secret("CreateSecret", &json!({"Name": "prod/x", "SecretString": "canary-x"}));
-    let role = moto.role("desk", &allow(&["secretsmanager:*"], "*"));
-    let may = moto.user("may", &allow(&["sts:AssumeRole"], "*"));
-    let may_not = moto.user("may-not", &allow(&["secretsmanager:*"], "*"));
-    moto.enforce();
-    let by = |keys: &(String, String)| {
-        let mut setup = setup_as(&moto.address(), keys);
-        setup.settings.insert("role_arn".into(), Setting::Text(role.clone()));
+    let role = moto.role("desk", &allow(&["secretsmanager:GetSecretValue", "secretsmanager:ListSecrets"], "*"));
+    let proxy = Proxy::http(&moto.address());
+    let by = |role: &str| {
+        let mut setup = setup(&proxy.address());
+        setup.settings.insert("role_arn".into(), Setting::Text(role.into()));
         backend(setup)
     };
-    let backend = by(&may);
-    assert_eq!(read(&*backend, "prod/x"), Value::text("canary-x"));
+    let backend = by(&role);
     let health = backend.health(CALL).unwrap();
     assert!(health.expires_at.is_some() && health.summary.contains("assumed-role/desk/quarterdeck"), "{health:?}");
     let login = health.facts.iter().find(|(label, _)| label == "credentials").unwrap();
     assert_eq!(login.1, format!("{role}, by keys of the environment"));
+    // This moto fails at AssumeRole itself while it enforces; with the role's own keys it does as AWS.
+    moto.enforce();
+    assert_eq!(read(&*backend, "prod/x"), Value::text("canary-x"));
+    let denied = no(write(&*backend, "prod/x", Value::text("canary-y"), &Expected::Anything));
+    assert!(denied.what.starts_with("assumed-role/desk/"), "{denied}");
 
-    let error = no(by(&may_not).read(&name("prod/x"), None, CALL));
+    let message = format!(
+        "User: arn:aws:iam::123456789012:user/desk is not authorized to perform: sts:AssumeRole on resource: {role}"
+    );
+    let body = format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+         <Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"
+    );
+    proxy.set(Fault::Answer { status: 403, headers: vec![("Content-Type", "text/xml")], body });
+    let error = no(by(&role).read(&name("prod/x"), None, CALL));
     let ErrorKind::Denied { missing, grant } = &error.kind else { panic!("{error} ({:?})", error.kind) };
     assert_eq!(missing, "sts:AssumeRole");
-    assert!(grant.contains("sts:AssumeRole") && error.doing == "logging in", "{error} {grant}");
+    assert!(error.doing == "logging in" && error.what == "user/desk may not sts:AssumeRole", "{error}");
+    assert_eq!(serde_json::from_str::<Json>(grant).unwrap()["Resource"], role);
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::*;
 use quarterdeck_contract::*;
-use quarterdeck_servers::{Fault, Proxy};
+use quarterdeck_servers::{Fault, OpenBao, Proxy};
 use std::time::Duration;
 
 fn within(seconds: u64) -> Call {
@@ -73,6 +73,19 @@ fn what_speaks_no_tls_is_a_tls_error() {
     let error = no(backend.health(CALL));
     assert_eq!(error.kind, ErrorKind::Tls, "{error}");
     assert!(error.hint.contains("ca_file"), "{error}");
+}
+
+#[test]
+fn a_server_with_an_authority_of_its_own_is_believed_by_its_file_alone() {
+    // Any server with TLS does: it is asked for AWS and answers something else, by a connection that was made.
+    let server = OpenBao::raft();
+    let untrusted = no(backend(setup(&server.address())).health(CALL));
+    assert_eq!(untrusted.kind, ErrorKind::Tls, "{untrusted}");
+    assert!(untrusted.what.contains("UnknownIssuer"), "{untrusted}");
+    let mut setup = setup(&server.address());
+    setup.settings.insert("ca_file".into(), Setting::Text(server.ca_file().display().to_string()));
+    let trusted = no(backend(setup).health(CALL));
+    assert_ne!(trusted.kind, ErrorKind::Tls, "{trusted}");
 }
 
 #[test]
