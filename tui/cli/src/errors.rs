@@ -140,10 +140,11 @@ impl Cause {
         self.hint.as_deref().unwrap_or_else(usual)
     }
 
-    /// What is missing and what would grant it, a line each.
+    /// What is missing and what would grant it, a line each; a grant that the backend's own hint repeats once only.
     pub(crate) fn lines(&self) -> Vec<String> {
         let missing = self.missing.iter().map(|missing| format!("needs: {missing}"));
-        missing.chain(self.grant.iter().map(|grant| format!("grant: {grant}"))).collect()
+        let unsaid = self.grant.iter().filter(|grant| !self.next().contains(grant.as_str()));
+        missing.chain(unsaid.map(|grant| format!("grant: {grant}"))).collect()
     }
 
     /// Puts its fields into an object of `--json`.

@@ -79,9 +79,19 @@ pub(crate) fn secret_cells(row: &SecretRow, now: Timestamp) -> Vec<String> {
         row.version.clone().unwrap_or_else(|| "-".into()),
         age(row.age, now),
         due,
-        row.state.words().to_owned(),
+        state(row, now),
         if row.shadows.is_empty() { String::new() } else { row.shadows.join(", ") },
     ]
+}
+
+/// The state, and what its backend has planned for it.
+fn state(row: &SecretRow, now: Timestamp) -> String {
+    let planned = |what: &str, at: Timestamp| format!("{what} {}", span(at.duration_since(now)));
+    match (row.deletes_at, row.rotates_at) {
+        (Some(at), _) => planned("deleted, gone in", at),
+        (None, Some(at)) => format!("{}, {}", row.state.words(), planned("its backend rotates it in", at)),
+        (None, None) => row.state.words().to_owned(),
+    }
 }
 
 /// An age in words: `3 d 04 h`, `>= 3 d 04 h` for a lower bound, `unknown`.

@@ -18,6 +18,8 @@ pub struct Judged {
     pub abi: String,
     /// Its SHA-256, hex.
     pub sha256: String,
+    /// What the kernel here can't confine, each in words; empty when its process is confined whole.
+    pub unconfined: Vec<String>,
 }
 
 /// Loads a plugin in a child of its own, as it is configured when nothing is said, and says what it is or why it was
@@ -34,7 +36,8 @@ pub fn judge_here(found: &Found, config: &Config, surroundings: &Surroundings) -
     let status = hosted.status();
     match (status.version, status.abi, status.sha256) {
         (Some(version), Some((major, minor)), Some(sha256)) => {
-            Ok(Judged { version, abi: format!("{major}.{minor}"), sha256 })
+            let unconfined = status.confinement.map(|confinement| confinement.lacks).unwrap_or_default();
+            Ok(Judged { version, abi: format!("{major}.{minor}"), sha256, unconfined })
         }
         _ => Err(ready.err().map_or_else(|| "it did not say what it is".into(), |error| error.to_string())),
     }

@@ -15,7 +15,7 @@ use quarterdeck_control::observe::ask_all;
 use quarterdeck_control::open::{need_home, state_folder};
 use quarterdeck_control::surroundings::Surroundings;
 use quarterdeck_domain::environment::Environment;
-use quarterdeck_domain::sanitise;
+use quarterdeck_domain::{redact, sanitise};
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -40,10 +40,15 @@ struct Check {
     remedy: String,
     /// What a backend told, where it was one.
     cause: Option<Cause>,
+    /// The last lines that its process logged, where it failed.
+    log: Vec<String>,
 }
 
+/// How many of them are shown.
+const LOG: usize = 6;
+
 fn check(what: &str, verdict: Verdict, found: impl Into<String>, remedy: impl Into<String>) -> Check {
-    Check { what: what.into(), verdict, found: found.into(), remedy: remedy.into(), cause: None }
+    Check { what: what.into(), verdict, found: found.into(), remedy: remedy.into(), cause: None, log: Vec::new() }
 }
 
 /// Examines. Exit 0 when nothing is wrong, else the status of the worst finding: 5 for a backend, 6 for the journal.
@@ -88,6 +93,9 @@ fn show(checks: &[Check], wrong: usize, as_json: bool) {
             let mut told = json!({ "check": check.what, "verdict": word(check.verdict).to_lowercase(),
                 "found": check.found, "remedy": (!check.remedy.is_empty()).then_some(&check.remedy) });
             check.cause.iter().for_each(|cause| cause.tell(&mut told));
+            if check.cause.is_some() {
+                told["log"] = json!(check.log);
+            }
             told
         });
         output::data(&data.collect());
@@ -98,7 +106,8 @@ fn show(checks: &[Check], wrong: usize, as_json: bool) {
         if check.verdict != Verdict::Fine && !check.remedy.is_empty() {
             output::text(&format!("{:<23} next: {}", "", check.remedy));
         }
-        for line in check.cause.iter().flat_map(Cause::lines) {
+        let said = check.log.iter().map(|line| format!("log:  {line}"));
+        for line in check.cause.iter().flat_map(Cause::lines).chain(said) {
             output::text(&format!("{:<23} {line}", ""));
         }
     }
@@ -213,7 +222,9 @@ fn backends(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check
                 status = 5;
                 let found = format!("{}: {error}", cause.code.replace('_', " "));
                 let told = check(&what, Verdict::Wrong, found, cause.next());
-                checks.push(Check { cause: Some(cause), ..told });
+                let tail = &row.stderr_tail[row.stderr_tail.len().saturating_sub(LOG)..];
+                let log = tail.iter().map(|line| redact::text(line).into_owned()).collect();
+                checks.push(Check { cause: Some(cause), log, ..told });
             }
             _ => checks.push(check(&what, Verdict::Fine, format!("{} ({})", row.summary, row.isolation), "")),
         }

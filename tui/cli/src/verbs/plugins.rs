@@ -6,7 +6,7 @@ use crate::output::{self, Outcome};
 use crate::session::wanted;
 use quarterdeck_control::catalogue::{self, Found};
 use quarterdeck_control::config::Config;
-use quarterdeck_control::mount::{Judged, judge};
+use quarterdeck_control::mount::{Judged, judge, judge_here};
 use quarterdeck_control::open::OpenError;
 use quarterdeck_control::surroundings::Surroundings;
 use quarterdeck_domain::sanitise;
@@ -66,7 +66,11 @@ pub(crate) fn run(verb: &Plugins, common: &Common) -> Outcome {
     let plugins: Vec<Plugin> = catalogue::all(&folders)
         .into_iter()
         .map(|found| {
-            let judged = judge(&found, &surroundings);
+            // Only what is pinned is run to be verified; a list shows the sums, also of what isn't.
+            let judged = match verb {
+                Plugins::Verify => judge_here(&found, &config, &surroundings),
+                Plugins::List => judge(&found, &surroundings),
+            };
             let pin = Pin::of(&found.name, judged.as_ref().ok().map(|judged| judged.sha256.as_str()), pinned);
             Plugin { found, judged, pin }
         })
@@ -98,6 +102,7 @@ fn data(plugin: &Plugin) -> serde_json::Value {
         "name": found.name, "library": found.library, "manifest": found.manifest,
         "version": judged_well.map(|judged| &judged.version), "abi": judged_well.map(|judged| &judged.abi),
         "sha256": judged_well.map(|judged| &judged.sha256), "refused": judged.as_ref().err(), "isolation": "child",
+        "unconfined": judged_well.map(|judged| &judged.unconfined),
         "pinned": match pin {
             Pin::Free => None,
             pin => Some(*pin == Pin::Pinned),
@@ -118,6 +123,9 @@ fn text(plugin: &Plugin) {
             found.library.display()
         )),
         Err(why) => output::text(&format!("{:<8} REFUSED  {}", found.name, sanitise::line(why, 800))),
+    }
+    for lack in judged.iter().flat_map(|judged| &judged.unconfined) {
+        output::text(&format!("         not confined here: {}", sanitise::line(lack, 200)));
     }
     match (pin, judged) {
         (Pin::Other, Ok(judged)) => {
