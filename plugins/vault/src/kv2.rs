@@ -6,7 +6,7 @@ use crate::ask::Ask;
 use crate::client::Client;
 use crate::mounted::{Mounted, contradiction};
 use crate::name::folder;
-use crate::refusal::{Need, line};
+use crate::refusal::{Need, line, too_large};
 use crate::settings::Kv;
 use quarterdeck_contract::{BackendError, ErrorKind, Expected, Result, VersionId};
 use serde_json::Value;
@@ -154,9 +154,7 @@ impl Kv2<'_> {
             return Ok(None);
         }
         if errors.contains("too large") {
-            return Err(BackendError::new(ErrorKind::TooLarge, "the value is larger than the server's store takes")
-                .doing(need.doing)
-                .hint("Keep large data elsewhere, and only its key here."));
+            return Err(too_large().doing(need.doing));
         }
         if answer.status == 404 {
             return Err(self.missing(path, None, &answer).doing(need.doing));

@@ -15,15 +15,19 @@ use crate::kv2::{Kv2, id};
 use crate::name::{folder, is_path};
 use crate::refusal::{Need, line};
 use crate::settings::Kv;
+use futures_util::future::join_all;
 use quarterdeck_contract::{BackendError, Entry, ErrorKind, Page, PageRequest, Result, SecretName};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Entries of a page when the caller leaves it to us, and at most.
 const PAGE: usize = 1_000;
 const LARGEST_PAGE: usize = 10_000;
+
+/// How many folders are asked for beside the one that is needed.
+const AT_ONCE: usize = 7;
 
 /// The key of a layer that its second secret is for.
 const PASSWORD: &str = "password";
@@ -139,6 +143,7 @@ async fn walk(
         }
     };
     let mut stack = vec![start.clone()];
+    let mut listed: BTreeMap<String, Result<Option<Vec<String>>>> = BTreeMap::new();
     while let Some(item) = stack.pop() {
         if !item.is_empty() && !item.ends_with('/') {
             if walked.names.len() == limit {
@@ -148,13 +153,25 @@ async fn walk(
             walked.names.push(item);
             continue;
         }
-        if !walked.names.is_empty() && Instant::now() >= soon {
-            walked.more = true;
-            break;
+        if !listed.contains_key(&item) {
+            // The next folders too, since a page needs as many names; each answer takes the way to the server and back.
+            let ahead =
+                stack.iter().rev().filter(|item| item.ends_with('/')).take(AT_ONCE.min(limit - walked.names.len()));
+            let folders: Vec<&String> =
+                std::iter::once(&item).chain(ahead).filter(|item| !listed.contains_key(*item)).collect();
+            let until = if walked.names.is_empty() { work.until } else { soon };
+            let answers = join_all(folders.iter().map(|folder| keys_in(work, folder, until))).await;
+            let answers: Vec<_> = folders.into_iter().cloned().zip(answers).collect();
+            listed.extend(answers);
         }
-        let keys = match keys_in(work, &item).await? {
-            Some(keys) => keys,
-            None => known_in(work, &item, item == start).await?,
+        let keys = match listed.remove(&item).unwrap_or(Ok(None)) {
+            Ok(Some(keys)) => keys,
+            Ok(None) => known_in(work, &item, item == start).await?,
+            Err(error) if error.kind == ErrorKind::Timeout && !walked.names.is_empty() => {
+                walked.more = true;
+                break;
+            }
+            Err(error) => return Err(error),
         };
         let mut items: Vec<String> =
             keys.into_iter().map(|key| format!("{item}{key}")).filter(|item| wanted(item)).collect();
@@ -165,9 +182,9 @@ async fn walk(
 }
 
 /// The keys in a folder, those of folders with a slash; nothing where LIST is denied.
-async fn keys_in(work: &Work<'_>, folder: &str) -> Result<Option<Vec<String>>> {
+async fn keys_in(work: &Work<'_>, folder: &str, until: Instant) -> Result<Option<Vec<String>>> {
     let need = need(work, folder);
-    let Some(answer) = work.client.ask_if_allowed(&Ask::list(&need.path), &need, work.until).await? else {
+    let Some(answer) = work.client.ask_if_allowed(&Ask::list(&need.path), &need, until).await? else {
         return Ok(None);
     };
     if answer.status == 404 && (answer.has_warnings() || !answer.errors().is_empty()) || answer.status == 400 {

@@ -70,6 +70,7 @@ impl Inquiry<'_> {
     pub(crate) async fn why(&self, answer: &Answer, need: &Need) -> BackendError {
         let error = match answer.status {
             403 => self.denied(need).await,
+            500 if answer.errors().contains("too large") => too_large(),
             status if (500..=599).contains(&status) || status == 472 || status == 473 => self.trouble(status).await,
             _ => plain(answer, need),
         };
@@ -166,11 +167,7 @@ fn plain(answer: &Answer, need: &Need) -> BackendError {
             "the server is asked too often and still said so after several pauses".to_owned(),
             "Wait a little; look at its rate limit quotas.",
         ),
-        413 => (
-            ErrorKind::TooLarge,
-            "the value is larger than the server takes".to_owned(),
-            "Keep large data elsewhere, and only its key here.",
-        ),
+        413 => return too_large(),
         300..=399 => (
             ErrorKind::Unreachable,
             format!("the server sends us on to {}", answer.location.as_deref().unwrap_or("another address")),
@@ -185,6 +182,12 @@ fn plain(answer: &Answer, need: &Need) -> BackendError {
         }
     };
     BackendError::new(kind, what).hint(hint)
+}
+
+/// By size of request, or by what one entry of the store may have.
+pub(crate) fn too_large() -> BackendError {
+    BackendError::new(ErrorKind::TooLarge, "the value is larger than the server takes")
+        .hint("Keep large data elsewhere, and only its key here.")
 }
 
 /// The server's own words, on one line and not too many.

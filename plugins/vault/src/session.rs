@@ -4,6 +4,7 @@
 
 use crate::answer::Answer;
 use crate::ask::Ask;
+use crate::refusal::Inquiry;
 use crate::settings::{Auth, checked};
 use crate::wire::{Calls, Wire, late};
 use quarterdeck_contract::{BackendError, ErrorKind, Result};
@@ -36,15 +37,17 @@ pub(crate) struct Held {
 pub(crate) struct Life {
     said: Instant,
     left: Duration,
+    /// From its making or last renewal on.
+    whole: Duration,
     renewable: bool,
-    /// The last renewal failed then.
-    failed: Option<Instant>,
+    /// The last try to renew it.
+    tried: Option<Instant>,
 }
 
 impl Life {
     fn of(left: Option<u64>, renewable: bool) -> Option<Self> {
         let left = Duration::from_secs(left.filter(|left| *left > 0)?);
-        Some(Self { said: Instant::now(), left, renewable, failed: None })
+        Some(Self { said: Instant::now(), left, whole: left, renewable, tried: None })
     }
 
     /// What is left of it.
@@ -52,9 +55,11 @@ impl Life {
         self.left.saturating_sub(self.said.elapsed())
     }
 
+    /// In its last third; and not at once again, since a token near its utmost age gets no longer by it.
     fn wants_renewal(&self) -> bool {
-        let rested = self.failed.is_none_or(|failed| failed.elapsed() > Duration::from_secs(30));
-        self.renewable && rested && self.left() < self.left / 3
+        let rest = (self.whole / 10).min(Duration::from_secs(30));
+        let rested = self.tried.is_none_or(|tried| tried.elapsed() > rest);
+        self.renewable && rested && self.left() < self.whole / 3
     }
 }
 
@@ -71,9 +76,17 @@ impl Held {
     /// Keeps what a look-up said.
     pub(crate) fn learn(&self, looked_up: &Value) {
         let renewable = looked_up.get("renewable").and_then(Value::as_bool) == Some(true);
-        let ttl = looked_up.get("ttl").and_then(Value::as_u64);
-        // A token with a period or without a creation time-to-live: the ttl alone counts.
-        self.set(Life::of(ttl, renewable));
+        let number = |name: &str| looked_up.get(name).and_then(Value::as_u64);
+        let before = self.life();
+        self.set(Life::of(number("ttl"), renewable).map(|now| {
+            Life {
+                whole: before
+                    .map_or_else(|| Duration::from_secs(number("creation_ttl").unwrap_or_default()), |life| life.whole)
+                    .max(now.left),
+                tried: before.and_then(|life| life.tried),
+                ..now
+            }
+        }));
     }
 
     fn set(&self, life: Option<Life>) {
@@ -268,6 +281,10 @@ impl Session {
                 let life = Life::of(auth.get("lease_duration").and_then(Value::as_u64), renewable);
                 Ok(Held::new(checked(Zeroizing::new(token.to_owned()), "the token")?, life))
             }
+            _ if answer.status >= 500 => {
+                let inquiry = Inquiry { wire, calls, token: None, until };
+                Err(inquiry.trouble(answer.status).await.doing("logging in"))
+            }
             _ => Err(self.refused(&answer)),
         }
     }
@@ -283,7 +300,7 @@ impl Session {
             .hint("Wait 15 minutes, or let an operator unlock it ('sys/locked-users/ACCESSOR/unlock/USER'); then try the right password."),
             403 => BackendError::denied(format!("log-in as {way}"), format!("the log-in as {way} is refused"))
                 .hint("Look at the role's bound addresses and at the namespace."),
-            400 | 401 | 404 | 500 if answer.status != 500 => BackendError::new(
+            400 | 401 | 404 => BackendError::new(
                 ErrorKind::Expired,
                 format!("the log-in as {way} is refused: name or secret are wrong, expired or used up"),
             )
@@ -305,13 +322,15 @@ impl Session {
             let renewable = auth.get("renewable").and_then(Value::as_bool) == Some(true);
             Life::of(auth.get("lease_duration").and_then(Value::as_u64), renewable)
         });
-        let failed = held.life().map(|life| Life { failed: Some(Instant::now()), ..life });
-        held.set(renewed.or(failed));
+        let before = held.life();
+        let whole = before.map(|life| life.whole).unwrap_or_default();
+        let now = renewed.map(|life| Life { whole: whole.max(life.left), ..life }).or(before);
+        held.set(now.map(|life| Life { tried: Some(Instant::now()), ..life }));
     }
 }
 
 fn lives(held: &Arc<Held>) -> bool {
-    held.life().is_none_or(|life| life.left() > LAST_MOMENT)
+    held.life().is_none_or(|life| life.left() > LAST_MOMENT.min(life.whole / 10))
 }
 
 /// True when a look-up says that the token is none: expired, revoked or never made. A token that only may not look itself
