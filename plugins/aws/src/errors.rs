@@ -108,15 +108,23 @@ fn by_code(code: Option<&str>, message: &str, status: u16, asked: &Asked<'_>, pl
         "EncryptionFailure" => kms(asked, place, "kms:GenerateDataKey"),
         "LimitExceededException" => new(ErrorKind::TooLarge, "a quota of Secrets Manager is used up")
             .hint("Remove what is not needed, or ask AWS for a higher quota."),
+        "InvalidParameterException" | "InvalidRequestException" if message.contains("still has replica") => {
+            new(ErrorKind::Invalid, "it still has replicas").hint("Remove them in AWS first.")
+        }
         "InvalidParameterException" | "InvalidRequestException" if message.contains("replica") => {
             new(ErrorKind::Invalid, "it is a replica, which can't be changed here")
                 .hint("Change it in its primary region.")
         }
         _ if status >= 500 => unreachable(format!("AWS answered with an error of its own ({status})")),
         _ => {
-            let said = if asked.sends_a_value() { String::new() } else { format!(": {}", plain(message)) };
+            let said = if asked.sends_a_value() || message.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", plain(message))
+            };
             let code = if code.is_empty() { status.to_string() } else { plain(code) };
             new(ErrorKind::Invalid, &format!("AWS refused it with {code}{said}"))
+                .hint("Look at the name and the settings of this backend.")
         }
     }
 }
