@@ -62,7 +62,8 @@ impl Client {
         until: Instant,
     ) -> quarterdeck_contract::BackendError {
         let Ok(wire) = self.wire() else { return crate::wire::late() };
-        let inquiry = Inquiry { wire: &wire, calls: &self.calls, token: Some(&held.token), until };
+        let inquiry =
+            Inquiry { wire: &wire, calls: &self.calls, token: Some(&held.token), remedy: self.session.remedy(), until };
         inquiry.why(answer, need).await
     }
 

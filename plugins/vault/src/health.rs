@@ -6,6 +6,7 @@ use crate::ask::Ask;
 use crate::backend::Work;
 use crate::kv1::Kv1;
 use crate::kv2::Kv2;
+use crate::listing::of_layer;
 use crate::refusal::{Inquiry, Need};
 use crate::session::{Held, is_unknown};
 use crate::settings::{Kv, origin};
@@ -30,7 +31,13 @@ pub(crate) async fn health(work: &Work<'_>) -> Result<Health> {
             .push("the token may not look itself up, so its end is not known: give it the policy 'default'".into()),
         _ => {
             let wire = client.wire()?;
-            let inquiry = Inquiry { wire: &wire, calls: &client.calls, token: Some(&held.token), until: work.until };
+            let inquiry = Inquiry {
+                wire: &wire,
+                calls: &client.calls,
+                token: Some(&held.token),
+                remedy: client.session.remedy(),
+                until: work.until,
+            };
             return Err(inquiry.why(&looked_up, &need).await);
         }
     }
@@ -46,9 +53,9 @@ pub(crate) async fn health(work: &Work<'_>) -> Result<Health> {
 async fn read(work: &Work<'_>, warnings: &mut Vec<String>) -> Result<String> {
     let client = work.client;
     if let Some(path) = &work.mounted.layer {
-        let read = read_secret(work, path).await?;
+        let read = read_secret(work, path).await.map_err(of_layer)?;
         if let Some(password) = &work.mounted.password {
-            read_secret(work, password).await?;
+            read_secret(work, password).await.map_err(of_layer)?;
         }
         if work.client.settings.path.as_ref().is_some_and(|set| work.mounted.kv == Kv::Two && !set.contains("/data/")) {
             warnings.push("the path has no '/data/' and the mount is KV 2: other programs need it there".into());

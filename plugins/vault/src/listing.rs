@@ -6,6 +6,7 @@
 //!     LIST "a/"  →  x  y/     stands gives the order of the whole names
 //! ```
 
+use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::backend::Work;
 use crate::content::all_keys;
@@ -43,7 +44,7 @@ struct Walked {
 pub(crate) async fn list(work: &Work<'_>, page: &PageRequest) -> Result<Page> {
     let limit = if page.limit == 0 { PAGE } else { (page.limit as usize).min(LARGEST_PAGE) };
     let after = page.after.as_deref();
-    let mut entries = layer(work).await?;
+    let mut entries = layer(work, &page.prefix).await?;
     let layers: BTreeSet<String> = entries.iter().map(|entry| path_of(entry.name.as_str()).to_owned()).collect();
     let walked = walk(work, &page.prefix, after, limit, &layers).await?;
     entries.retain(|entry| {
@@ -68,8 +69,12 @@ fn path_of(name: &str) -> &str {
 }
 
 /// The keys of the secret that the layer is, and of the one that its password comes from.
-async fn layer(work: &Work<'_>) -> Result<Vec<Entry>> {
+async fn layer(work: &Work<'_>, prefix: &str) -> Result<Vec<Entry>> {
     let Some(path) = &work.mounted.layer else { return Ok(Vec::new()) };
+    let may_begin = |path: &String| path.starts_with(prefix) || prefix.starts_with(path.as_str());
+    if !may_begin(path) && !work.mounted.password.as_ref().is_some_and(may_begin) {
+        return Ok(Vec::new());
+    }
     let mut entries = keys_of(work, path).await?;
     let Some(password_path) = work.mounted.password.as_ref().filter(|other| *other != path) else { return Ok(entries) };
     let mut others = keys_of(work, password_path).await?;
@@ -86,7 +91,7 @@ async fn layer(work: &Work<'_>) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// A secret's keys as entries; none when it is not there or deleted, which health says.
+/// A secret's keys as entries. That it is deleted, or not there, is an error: an empty layer would let a lower one count.
 async fn keys_of(work: &Work<'_>, path: &str) -> Result<Vec<Entry>> {
     let entry = |key: String, version: Option<u64>, created_at: Option<i64>| {
         let name = SecretName::parse(&format!("{path}#{key}"))?;
@@ -96,7 +101,7 @@ async fn keys_of(work: &Work<'_>, path: &str) -> Result<Vec<Entry>> {
         Kv::One => Kv1 { client: work.client, mounted: work.mounted.clone(), until: work.until }.read(path).await,
         Kv::Two => {
             let kv = Kv2 { client: work.client, mounted: work.mounted.clone(), until: work.until };
-            if let Some(answer) = kv.subkeys(path).await? {
+            if let Some(answer) = kv.subkeys(path).await?.filter(Answer::is_fine) {
                 let metadata = answer.data().get("metadata").unwrap_or(&Value::Null);
                 let version = metadata.get("version").and_then(Value::as_u64);
                 let keys = all_keys(answer.data().get("subkeys").unwrap_or(&Value::Null));
@@ -105,15 +110,17 @@ async fn keys_of(work: &Work<'_>, path: &str) -> Result<Vec<Entry>> {
             kv.read(path, None).await
         }
     };
-    match read {
-        Ok(found) => {
-            let version = (found.version > 0).then_some(found.version);
-            Ok(all_keys(&found.tree.0).into_iter().filter_map(|key| entry(key, version, None)).collect())
-        }
-        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::Destroyed) => {
-            Ok(Vec::new())
-        }
-        Err(error) => Err(error),
+    let found = read.map_err(of_layer)?;
+    let version = (found.version > 0).then_some(found.version);
+    Ok(all_keys(&found.tree.0).into_iter().filter_map(|key| entry(key, version, None)).collect())
+}
+
+/// A secret that the layer is, or takes its password from, is not there.
+pub(crate) fn of_layer(error: BackendError) -> BackendError {
+    match error.kind {
+        ErrorKind::NotFound => error
+            .hint("The layer is this secret (DP_VAULT_PATH, DP_VAULT_PATH_PASSWORD): write it, or name another one."),
+        _ => error,
     }
 }
 

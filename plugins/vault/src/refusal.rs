@@ -62,6 +62,8 @@ pub(crate) struct Inquiry<'a> {
     pub(crate) wire: &'a Wire,
     pub(crate) calls: &'a Calls,
     pub(crate) token: Option<&'a str>,
+    /// What to do about a dead token.
+    pub(crate) remedy: &'static str,
     pub(crate) until: Instant,
 }
 
@@ -117,7 +119,7 @@ impl Inquiry<'_> {
         let looked_up = self.ask(&LookupTokenSelfRequest {}, true).await;
         if looked_up.as_ref().is_some_and(is_unknown) {
             return BackendError::new(ErrorKind::Expired, "the token is expired, revoked, or none of this server's")
-                .hint("Log in anew and set VAULT_TOKEN to the new token; look also whether VAULT_ADDR and the namespace are the right ones.");
+                .hint(format!("{}; look also whether address and namespace are the right ones.", self.remedy));
         }
         let missing = format!("{} on {}", need.capability, need.path);
         let what = match self.capabilities(&need.path).await {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use vaultrs::api::auth::approle::requests::LoginWithApproleRequest;
 use vaultrs::api::auth::userpass::requests::LoginRequest;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// How long a refused log-in is not repeated: three in the quarter of an hour in which five lock a user out.
 const REFUSED_FOR: Duration = Duration::from_secs(300);
@@ -124,6 +124,15 @@ impl Session {
             Auth::AppRole { mount, .. } => format!("AppRole at {mount}"),
             Auth::Userpass { mount, user, .. } => format!("user {user} at {mount}"),
             Auth::Agent(file) => format!("agent's file {}", file.display()),
+        }
+    }
+
+    /// What to do about a dead token.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match &self.auth {
+            Auth::Token(_) => "Log in anew and set VAULT_TOKEN to the new token",
+            Auth::Agent(_) => "Look whether the agent still runs and may log in: its file holds that token",
+            Auth::AppRole { .. } | Auth::Userpass { .. } => "Look whether the log-in gives tokens of this server",
         }
     }
 
@@ -254,18 +263,22 @@ impl Session {
         let answer = match &self.auth {
             Auth::AppRole { mount, role, secret } => {
                 let secret = secret.as_ref().ok_or_else(|| missing("secret_id"))?;
-                let request = LoginWithApproleRequest {
+                let mut request = LoginWithApproleRequest {
                     mount: mount.clone(),
                     role_id: role.clone(),
                     secret_id: secret.to_string(),
                 };
-                wire.send(&request, None, calls, until).await
+                let answer = wire.send(&request, None, calls, until).await;
+                request.secret_id.zeroize();
+                answer
             }
             Auth::Userpass { mount, user, password } => {
                 let password = password.as_ref().ok_or_else(|| missing("password"))?;
-                let request =
+                let mut request =
                     LoginRequest { mount: mount.clone(), username: user.clone(), password: password.to_string() };
-                wire.send(&request, None, calls, until).await
+                let answer = wire.send(&request, None, calls, until).await;
+                request.password.zeroize();
+                answer
             }
             Auth::Token(_) | Auth::Agent(_) => return Err(missing("token")),
         };
@@ -282,7 +295,7 @@ impl Session {
                 Ok(Held::new(checked(Zeroizing::new(token.to_owned()), "the token")?, life))
             }
             _ if answer.status >= 500 => {
-                let inquiry = Inquiry { wire, calls, token: None, until };
+                let inquiry = Inquiry { wire, calls, token: None, remedy: self.remedy(), until };
                 Err(inquiry.trouble(answer.status).await.doing("logging in"))
             }
             _ => Err(self.refused(&answer)),

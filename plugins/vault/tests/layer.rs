@@ -131,6 +131,19 @@ fn a_deep_mount_is_listed_once_whatever_the_page() {
 }
 
 #[test]
+fn a_layer_that_is_deleted_or_not_there_is_an_error_and_not_empty() {
+    let server = OpenBao::dev();
+    algo(&server);
+    let backend = layer(Given::token(&server, "root"));
+    let listed = || refusal(backend.list(&PageRequest::default(), CALL)).kind;
+    backend.delete(&name("algo-trade/vault-password"), &Expected::Anything, CALL).expect("deleted");
+    assert_eq!((listed(), refusal(backend.health(CALL)).kind), (ErrorKind::Deleted, ErrorKind::Deleted));
+    server.root("DELETE", "secret/metadata/algo-trade/vault-password", &serde_json::Value::Null);
+    assert_eq!((listed(), refusal(backend.health(CALL)).kind), (ErrorKind::NotFound, ErrorKind::NotFound));
+    assert_eq!(names(&*backend, "z", 0), ["zoo"], "what is beside it can be looked at");
+}
+
+#[test]
 fn one_key_is_changed_and_the_others_stay() {
     let server = OpenBao::dev();
     algo(&server);
