@@ -136,3 +136,41 @@ fn an_order_after_the_stop_is_found() {
     let said = house.run(&["kill", "status"]).expect_status(0).stdout;
     assert!(said.contains("! bypasses: ") && said.contains("KILL_SWITCH_BYPASS"), "{said}");
 }
+
+#[test]
+fn a_version_made_elsewhere_is_told_once_however_many_watch_and_ours_never() {
+    let house = House::qa();
+    house.feed(&["secrets", "set", "desk.one"], b"canary-1").expect_status(0);
+    house.configure("[backend.fernet]\nevery = \"1s\"\n[watch]\nversions = \"1s\"\n");
+    let mut both = [Watcher::start(&house, &[]), Watcher::start(&house, &["--json"])];
+    both.iter_mut().for_each(|watcher| _ = watcher.says(&["layer fernet is ok"]));
+    let mut screen = house.open(&[], 160, 48);
+    screen.lists("desk.one");
+    screen.press("3", "AUDIT");
+    // Another installation on the same file: its journal is its own.
+    let elsewhere = |line: &str| {
+        let line = format!("XDG_STATE_HOME=\"$HOME/elsewhere\" quarterdeck secrets {line}");
+        house.shell(&line).expect_status(0);
+    };
+    let all_say = |both: &mut [Watcher; 2], parts: &[&str]| both.iter_mut().for_each(|watcher| _ = watcher.says(parts));
+    house.feed(&["secrets", "set", "desk.one"], b"canary-2").expect_status(0);
+    elsewhere("set desk.one < /etc/hostname");
+    all_say(&mut both, &["fernet/desk.one: version ", ", was version ", "; made elsewhere"]);
+    elsewhere("set desk.two < /etc/hostname");
+    all_say(&mut both, &["fernet/desk.two: new, version ", "; made elsewhere"]);
+    elsewhere("delete desk.two");
+    all_say(&mut both, &["fernet/desk.two: gone, was version ", "; removed elsewhere"]);
+    screen.until("each on the tail, and in its row", |shown| {
+        ["new, version", "gone, was"].iter().all(|words| shown.contains(words))
+    });
+    for watcher in &both {
+        let told = watcher.seen.iter().filter(|line| line.contains("elsewhere")).count();
+        assert_eq!(told, 3, "{:#?}", watcher.seen);
+        assert!(!watcher.seen.iter().any(|line| line.contains("canary")), "{:#?}", watcher.seen);
+    }
+    let events = house.events("qa", "SECRET_VERSION_CHANGED");
+    let names: Vec<&str> = events.iter().filter_map(|event| event.split("/fernet/").nth(1)).collect();
+    let starts = ["desk.one", "desk.two", "desk.two"];
+    assert!(names.len() == 3 && names.iter().zip(starts).all(|(name, start)| name.starts_with(start)), "{events:#?}");
+    house.run(&["audit", "verify"]).expect_status(0);
+}
