@@ -33,12 +33,8 @@ impl View {
 fn lines(model: &Model, row: &BackendRow) -> Vec<Line> {
     let mut lines = state(model, row);
     lines.push(field("reaches", if row.target.is_empty() { "-" } else { &row.target }, Role::Text));
-    lines.extend(
-        row.facts
-            .iter()
-            .filter(|(label, _)| !is_of_the_error(label))
-            .map(|(label, text)| field(label, text, Role::Text)),
-    );
+    let facts = row.facts.iter().filter(|(label, text)| !is_said_elsewhere(row, label, text));
+    lines.extend(facts.map(|(label, text)| field(label, text, Role::Text)));
     lines.extend(token(model, row));
     lines.extend(confinement(row));
     let took = row.latency_us.map_or_else(|| "-".into(), words::took);
@@ -64,6 +60,12 @@ fn lines(model: &Model, row: &BackendRow) -> Vec<Line> {
 
 fn field(label: &str, text: &str, role: Role) -> Line {
     Line::Field(label.into(), text.into(), role)
+}
+
+/// What has a line of its own: the target, the credential's end, and what belongs to a refusal.
+fn is_said_elsewhere(row: &BackendRow, label: &str, text: &str) -> bool {
+    let target = label == "address" && row.target.contains(text);
+    target || is_of_the_error(label) || (row.expires_at.is_some() && label.ends_with("ends in"))
 }
 
 /// A refusal's facts stand beside it: the capability that is missing, the line that grants it.

@@ -9,8 +9,8 @@ use crate::theme::Role;
 use crate::words;
 use ratatui::layout::Rect;
 
-/// A field's name is cut after so many columns, and has at least the fewer.
-const LABEL: (u16, u16) = (12, 20);
+/// The names of fields have at least so many columns; one that needs more than the second pushes its own text aside.
+const LABEL: (u16, u16) = (12, 16);
 
 /// One line of a detail.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +81,7 @@ fn label(lines: &[Line]) -> u16 {
         Line::Field(label, ..) | Line::Whole(label, ..) | Line::History(label, ..) => Some(columns(label)),
         Line::Table(_) => None,
     });
-    labels.max().unwrap_or(0).clamp(LABEL.0, LABEL.1)
+    labels.filter(|label| *label <= LABEL.1).max().unwrap_or(0).max(LABEL.0)
 }
 
 /// Where a field's name and its text stand in a row.
@@ -97,7 +97,13 @@ pub(crate) fn draw(lines: &[Line], scroll: usize, pen: &mut Pen<'_>, area: Rect)
     let scroll = scroll.min(rows.len().saturating_sub(room));
     for (index, item) in rows.iter().skip(scroll).take(room).enumerate() {
         let line = row(area, index as u16);
-        let (name, text_field) = field(lines, line);
+        let (mut name, mut text_field) = field(lines, line);
+        if let Row::Named { label, .. } = item
+            && columns(label) > name.width
+        {
+            name = first(from(line, 2), columns(label));
+            text_field = from(line, 4 + columns(label));
+        }
         match item {
             Row::Named { label, text, role } => {
                 pen.put(name, label, if *label == "!" { Role::Danger } else { Role::Label });

@@ -150,7 +150,7 @@ fn in_ascii(text: &str) -> String {
             '\u{2010}'..='\u{2015}' => out.push('-'),
             '\u{2018}' | '\u{2019}' => out.push('\''),
             '\u{201c}' | '\u{201d}' => out.push('"'),
-            '\u{b7}' | '\u{2022}' => out.push('.'),
+            '\u{b7}' | '\u{2022}' | '\u{2026}' => out.push('.'),
             _ => {
                 let width = unicode_width::UnicodeWidthChar::width(c).unwrap_or(1);
                 (0..width).for_each(|_| out.push('?'));

@@ -92,10 +92,14 @@ fn open_lines(model: &Model, row: &SecretRow) -> Vec<Line> {
             lines.push(Line::Whole("to do".into(), next.clone(), Role::Strong));
         }
     }
-    lines.extend(events(model, row));
-    lines.extend(times(model, row));
     let facts = told.map_or(&[][..], |told| &told.facts);
-    lines.extend(facts.iter().map(|(label, text)| Line::Whole(label.clone(), text.clone(), Role::Text)));
+    let tells = |event: &str| facts.iter().any(|(label, _)| label.starts_with(event));
+    // The backend's own words about its schedule say more; about a deletion ours do.
+    let events = events(model, row).into_iter();
+    lines.extend(events.filter(|line| !(is_named(line, ROTATED) && tells(ROTATED))));
+    lines.extend(times(model, row));
+    let facts = facts.iter().filter(|(label, _)| !(row.deletes_at.is_some() && label == "deleted"));
+    lines.extend(facts.map(|(label, text)| Line::Whole(label.clone(), text.clone(), Role::Text)));
     let holders = told.map_or(&[][..], |told| &told.holders);
     if holders.len() < 2 {
         lines.push(overrides(row));
@@ -112,6 +116,13 @@ fn open_lines(model: &Model, row: &SecretRow) -> Vec<Line> {
     }
     lines.extend(told.filter(|told| !told.labels.is_empty()).map(tags));
     lines
+}
+
+/// What a line says who rotates a secret begins with.
+const ROTATED: &str = "rotated by";
+
+fn is_named(line: &Line, name: &str) -> bool {
+    matches!(line, Line::Field(label, ..) if label == name)
 }
 
 fn comes_from(row: &SecretRow) -> Line {
@@ -154,11 +165,7 @@ fn events(model: &Model, row: &SecretRow) -> Vec<Line> {
     }
     if let Some(at) = row.rotates_at {
         let who = row.backend.to_uppercase();
-        lines.push(field(
-            "rotated by",
-            format!("{who} itself, next in {}, {}", until(at), words::moment(at)),
-            Role::Text,
-        ));
+        lines.push(field(ROTATED, format!("{who} itself, next in {}, {}", until(at), words::moment(at)), Role::Text));
     }
     lines
 }
