@@ -2,6 +2,7 @@
 //! each fault hits exactly the requests that it is meant for.
 
 use crate::http::{Head, chunks};
+use crate::process::free_ports;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -94,7 +95,7 @@ impl Proxy {
 
     fn start(upstream: &str, http: bool) -> Self {
         let upstream = upstream.rsplit('/').next().and_then(|address| address.parse().ok()).expect("SCHEME://IP:PORT");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", free_ports().0)).expect("nobody else was quicker");
         let address = listener.local_addr().expect("bound");
         let shared = Shared { address, upstream, http, state: Mutex::default(), changed: Condvar::new() };
         let proxy = Self { shared: Arc::new(shared) };
