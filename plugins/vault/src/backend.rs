@@ -135,12 +135,12 @@ impl SecretsBackend for Vault {
 
     fn restore(&self, name: &SecretName, call: Call) -> Result<VersionId> {
         let at = whole(name)?;
-        self.run(call, async |work| work.two("restore")?.restore(&at.path).await)
+        self.run(call, async |work| work.only_two("restore")?.restore(&at.path).await)
     }
 
     fn remove_version(&self, name: &SecretName, version: &VersionId, call: Call) -> Result<()> {
         let at = whole(name)?;
-        self.run(call, async |work| work.two("remove version")?.destroy(&at.path, version).await)
+        self.run(call, async |work| work.only_two("remove version")?.destroy(&at.path, version).await)
     }
 }
 
@@ -157,15 +157,21 @@ fn whole(name: &SecretName) -> Result<Place> {
 }
 
 impl<'a> Work<'a> {
-    fn one(&self) -> Kv1<'a> {
+    /// The work on version 1.
+    pub(crate) fn kv1(&self) -> Kv1<'a> {
         Kv1 { client: self.client, mounted: self.mounted.clone(), until: self.until }
     }
 
+    /// The work on version 2.
+    pub(crate) fn kv2(&self) -> Kv2<'a> {
+        Kv2 { client: self.client, mounted: self.mounted.clone(), until: self.until }
+    }
+
     /// The work on version 2, or the answer that version 1 has not got this.
-    fn two(&self, operation: &str) -> Result<Kv2<'a>> {
+    fn only_two(&self, operation: &str) -> Result<Kv2<'a>> {
         match self.mounted.kv {
             Kv::One => Err(no_versions(operation)),
-            Kv::Two => Ok(Kv2 { client: self.client, mounted: self.mounted.clone(), until: self.until }),
+            Kv::Two => Ok(self.kv2()),
         }
     }
 
@@ -176,9 +182,9 @@ impl<'a> Work<'a> {
 
     async fn inspect(&self, name: &SecretName, at: &Place) -> Result<Inspection> {
         if self.mounted.kv == Kv::Two {
-            return inspect::inspect(&self.two("inspect")?, name, &at.path).await;
+            return inspect::inspect(&self.kv2(), name, &at.path).await;
         }
-        if !self.one().is_there(&at.path).await? {
+        if !self.kv1().is_there(&at.path).await? {
             return Err(BackendError::not_found(name));
         }
         let current = VersionInfo { stage: Some(Stage::Current), ..VersionInfo::of(only()) };
@@ -188,14 +194,14 @@ impl<'a> Work<'a> {
 
     async fn fetch(&self, path: &str, version: Option<u64>) -> Result<Found> {
         match self.mounted.kv {
-            Kv::One => self.one().read(path).await,
-            Kv::Two => self.two("read")?.read(path, version).await,
+            Kv::One => self.kv1().read(path).await,
+            Kv::Two => self.kv2().read(path, version).await,
         }
     }
 
     async fn keys(&self, name: &SecretName, at: &Place) -> Result<Vec<String>> {
         if let (None, Kv::Two) = (&at.key, self.mounted.kv) {
-            let kv = self.two("keys")?;
+            let kv = self.kv2();
             if let Some(answer) = kv.subkeys(&at.path).await? {
                 let subkeys = answer.data().get("subkeys").filter(|subkeys| subkeys.is_object());
                 let Some(subkeys) = subkeys else {
@@ -237,20 +243,20 @@ impl<'a> Work<'a> {
 
     async fn write(&self, path: &str, tree: &crate::answer::Tree, expected: &Expected) -> Result<VersionId> {
         match self.mounted.kv {
-            Kv::Two => self.two("write")?.write(path, tree, expected).await,
+            Kv::Two => self.kv2().write(path, tree, expected).await,
             Kv::One => {
                 let _alone = self.alone_until().await?;
-                self.one().write(path, tree, expected).await.map(|()| only())
+                self.kv1().write(path, tree, expected).await.map(|()| only())
             }
         }
     }
 
     async fn delete(&self, path: &str, expected: &Expected) -> Result<()> {
         match self.mounted.kv {
-            Kv::Two => self.two("delete")?.delete(path, expected).await,
+            Kv::Two => self.kv2().delete(path, expected).await,
             Kv::One => {
                 let _alone = self.alone_until().await?;
-                self.one().delete(path, expected).await
+                self.kv1().delete(path, expected).await
             }
         }
     }
@@ -283,15 +289,13 @@ impl<'a> Work<'a> {
             change(&mut tree, self.keeps_numbers())?;
             let empty = content::is_empty(&tree);
             let written = match (self.mounted.kv, version) {
-                (Kv::One, _) if empty => self.one().delete(&at.path, &Expected::Anything).await.map(|()| only()),
-                (Kv::One, _) => self.one().write(&at.path, &tree, &Expected::Anything).await.map(|()| only()),
+                (Kv::One, _) if empty => self.kv1().delete(&at.path, &Expected::Anything).await.map(|()| only()),
+                (Kv::One, _) => self.kv1().write(&at.path, &tree, &Expected::Anything).await.map(|()| only()),
                 (Kv::Two, Some(version)) if empty => {
-                    self.two("delete")?.delete(&at.path, &Expected::Version(id(version))).await.map(|()| id(version))
+                    self.kv2().delete(&at.path, &Expected::Version(id(version))).await.map(|()| id(version))
                 }
-                (Kv::Two, Some(version)) => {
-                    self.two("write")?.write(&at.path, &tree, &Expected::Version(id(version))).await
-                }
-                (Kv::Two, None) => self.two("write")?.write(&at.path, &tree, &Expected::Absent).await,
+                (Kv::Two, Some(version)) => self.kv2().write(&at.path, &tree, &Expected::Version(id(version))).await,
+                (Kv::Two, None) => self.kv2().write(&at.path, &tree, &Expected::Absent).await,
             };
             let raced = matches!(&written, Err(error) if matches!(error.kind, ErrorKind::Conflict { .. }));
             // Somebody changed another key: what was asked for still holds of this one.

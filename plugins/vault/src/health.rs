@@ -4,10 +4,8 @@
 use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::backend::Work;
-use crate::kv1::Kv1;
-use crate::kv2::Kv2;
 use crate::listing::of_layer;
-use crate::refusal::{Inquiry, Need};
+use crate::refusal::Need;
 use crate::session::{Held, is_unknown};
 use crate::settings::{Kv, origin};
 use quarterdeck_contract::{Health, Result};
@@ -29,17 +27,7 @@ pub(crate) async fn health(work: &Work<'_>) -> Result<Health> {
         403 if !is_unknown(&looked_up) => health
             .warnings
             .push("the token may not look itself up, so its end is not known: give it the policy 'default'".into()),
-        _ => {
-            let wire = client.wire()?;
-            let inquiry = Inquiry {
-                wire: &wire,
-                calls: &client.calls,
-                token: Some(&held.token),
-                remedy: client.session.remedy(),
-                until: work.until,
-            };
-            return Err(inquiry.why(&looked_up, &need).await);
-        }
+        _ => return Err(client.why(&looked_up, &held, &need, work.until).await),
     }
     let read = read(work, &mut health.warnings).await?;
     let version = server_version(work).await;
@@ -66,7 +54,7 @@ async fn read(work: &Work<'_>, warnings: &mut Vec<String>) -> Result<String> {
     let need = crate::listing::need(work, prefix);
     if let Some(answer) = client.ask_if_allowed(&Ask::list(&need.path), &need, work.until).await? {
         if !answer.is_fine() && (answer.has_warnings() || !answer.errors().is_empty()) {
-            let kv = Kv2 { client, mounted: work.mounted.clone(), until: work.until };
+            let kv = work.kv2();
             return Err(kv.missing(prefix, None, &answer).doing(need.doing));
         }
         let count = answer.data().get("keys").and_then(Value::as_array).map_or(0, Vec::len);
@@ -85,12 +73,9 @@ async fn read(work: &Work<'_>, warnings: &mut Vec<String>) -> Result<String> {
 /// A secret's keys, or the secret where they can't be had.
 async fn read_secret(work: &Work<'_>, path: &str) -> Result<String> {
     match work.mounted.kv {
-        Kv::One => {
-            let kv = Kv1 { client: work.client, mounted: work.mounted.clone(), until: work.until };
-            kv.read(path).await.map(|_| "readable".into())
-        }
+        Kv::One => work.kv1().read(path).await.map(|_| "readable".into()),
         Kv::Two => {
-            let kv = Kv2 { client: work.client, mounted: work.mounted.clone(), until: work.until };
+            let kv = work.kv2();
             let version = match kv.subkeys(path).await?.filter(Answer::is_fine) {
                 Some(answer) => answer.data().pointer("/metadata/version").and_then(Value::as_u64).unwrap_or_default(),
                 None => kv.read(path, None).await?.version,

@@ -11,8 +11,7 @@ use crate::ask::Ask;
 use crate::backend::Work;
 use crate::content::all_keys;
 use crate::inspect::created_at;
-use crate::kv1::Kv1;
-use crate::kv2::{Kv2, id};
+use crate::kv2::id;
 use crate::name::{folder, is_path};
 use crate::refusal::{Need, line};
 use crate::settings::Kv;
@@ -98,9 +97,9 @@ async fn keys_of(work: &Work<'_>, path: &str) -> Result<Vec<Entry>> {
         Some(Entry { key: Some(key), version: version.map(id), created_at, ..Entry::named(name) })
     };
     let read = match work.mounted.kv {
-        Kv::One => Kv1 { client: work.client, mounted: work.mounted.clone(), until: work.until }.read(path).await,
+        Kv::One => work.kv1().read(path).await,
         Kv::Two => {
-            let kv = Kv2 { client: work.client, mounted: work.mounted.clone(), until: work.until };
+            let kv = work.kv2();
             if let Some(answer) = kv.subkeys(path).await?.filter(Answer::is_fine) {
                 let metadata = answer.data().get("metadata").unwrap_or(&Value::Null);
                 let version = metadata.get("version").and_then(Value::as_u64);
@@ -195,7 +194,7 @@ async fn keys_in(work: &Work<'_>, folder: &str, until: Instant) -> Result<Option
         return Ok(None);
     };
     if answer.status == 404 && (answer.has_warnings() || !answer.errors().is_empty()) || answer.status == 400 {
-        let kv = Kv2 { client: work.client, mounted: work.mounted.clone(), until: work.until };
+        let kv = work.kv2();
         return Err(kv.missing(folder, None, &answer).doing(need.doing));
     }
     let keys = answer.data().get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
