@@ -54,8 +54,9 @@ impl Remote {
             let session = self.session().await?;
             work(&Ask { session, deadline, calls: self.calls.clone(), wire: Arc::default() }).await
         };
-        // The time-out is made inside: its timer is the runtime's.
-        let done = self.runtime.block_on(async { tokio::time::timeout_at(deadline.into(), work).await });
+        // Made inside, where the runtime's timer is. A little later than the operations' own end, which says more.
+        let end = deadline + margin / 2;
+        let done = self.runtime.block_on(async { tokio::time::timeout_at(end.into(), work).await });
         let done = done.unwrap_or_else(|_| Err(errors::too_slow()));
         done.map_err(|error| {
             // Whoever logs in anew (SSO, another key in the file) is heard at the next call.

@@ -46,6 +46,49 @@ fn a_denial_names_what_is_missing_and_the_line_that_grants_it() {
     write(&*owner, "prod/x", value(), &Expected::Anything).unwrap();
 }
 
+/// One of the policies that are shipped. moto asks of every action whether it is allowed on '*', so that here an ARN
+/// would match nothing: what is tried are the actions.
+fn shipped(file: &str) -> Json {
+    let path = format!("{}/policy/{file}", env!("CARGO_MANIFEST_DIR"));
+    let mut policy: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    for statement in policy["Statement"].as_array_mut().unwrap() {
+        statement["Resource"] = json!("*");
+    }
+    policy
+}
+
+#[test]
+fn the_shipped_policies_are_enough_and_no_more() {
+    let moto = Moto::start();
+    moto.secret("CreateSecret", &json!({"Name": "prod/x", "SecretString": "canary-x"}));
+    let reader = moto.user("reader", &shipped("reader.json"));
+    let operator = moto.user("operator", &shipped("operator.json"));
+    moto.enforce();
+    let reader = backend(setup_as(&moto.address(), &reader));
+    let operator = backend(setup_as(&moto.address(), &operator));
+    let at = name("prod/x");
+    for backend in [&reader, &operator] {
+        assert!(backend.health(CALL).unwrap().warnings.is_empty());
+        assert_eq!(backend.list(&PageRequest::default(), CALL).unwrap().entries.len(), 1);
+        assert!(backend.inspect(&at, CALL).unwrap().facts.iter().all(|(label, _)| label != "versions"));
+        assert_eq!(backend.read(&at, None, CALL).unwrap().value, Value::text("canary-x"));
+    }
+    let value = || Value::text("canary-y");
+    let first = operator.read(&at, None, CALL).unwrap().version.unwrap();
+    for refused in [
+        write(&*reader, "prod/x", value(), &Expected::Version(first.clone())),
+        write(&*reader, "prod/y", value(), &Expected::Absent),
+        reader.restore(&at, CALL),
+    ] {
+        assert!(matches!(no(refused).kind, ErrorKind::Denied { .. } | ErrorKind::Invalid));
+    }
+    assert!(matches!(no(reader.delete(&at, &Expected::Anything, CALL)).kind, ErrorKind::Denied { .. }));
+    let second = write(&*operator, "prod/x", value(), &Expected::Version(first)).unwrap();
+    create(&*operator, "prod/y", "canary-y");
+    operator.delete(&at, &Expected::Version(second.clone()), CALL).unwrap();
+    assert_eq!(operator.restore(&at, CALL).unwrap(), second);
+}
+
 #[test]
 fn a_key_that_is_unknown_or_wrong_has_expired() {
     let moto = Moto::start();
