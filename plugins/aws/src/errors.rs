@@ -80,6 +80,12 @@ pub(crate) fn too_slow() -> BackendError {
         .hint("It is tried again at the next poll; a longer 'within' of this backend waits longer.")
 }
 
+/// A change was sent, and nobody knows what became of it.
+pub(crate) fn unknown() -> BackendError {
+    BackendError::new(ErrorKind::OutcomeUnknown, "AWS didn't say whether it was done")
+        .hint("Read the secret's version before anything else.")
+}
+
 /// True when an answer says to come more seldom.
 pub(crate) fn is_throttling(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&body[..body.len().min(4096)]);

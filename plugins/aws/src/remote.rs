@@ -50,14 +50,16 @@ impl Remote {
     pub(crate) fn run<T>(&self, call: Call, doing: &str, work: impl AsyncFnOnce(&Ask) -> Result<T>) -> Result<T> {
         let margin = MARGIN.min(call.within / 5);
         let deadline = Instant::now() + call.within.saturating_sub(margin);
+        let wire = Arc::<Wire>::default();
         let work = async {
             let session = self.session().await?;
-            work(&Ask { session, deadline, calls: self.calls.clone(), wire: Arc::default() }).await
+            work(&Ask { session, deadline, calls: self.calls.clone(), wire: wire.clone() }).await
         };
         // Made inside, where the runtime's timer is. A little later than the operations' own end, which says more.
         let end = deadline + margin / 2;
         let done = self.runtime.block_on(async { tokio::time::timeout_at(end.into(), work).await });
-        let done = done.unwrap_or_else(|_| Err(errors::too_slow()));
+        let cut_off = || if wire.changing.load(Ordering::Relaxed) { errors::unknown() } else { errors::too_slow() };
+        let done = done.unwrap_or_else(|_| Err(cut_off()));
         done.map_err(|error| {
             // Whoever logs in anew (SSO, another key in the file) is heard at the next call.
             if matches!(error.kind, ErrorKind::Expired) {
@@ -100,9 +102,10 @@ impl Ask {
     /// Time-outs that end before the call's deadline; goes with every operation.
     ///
     /// One attempt gets three fifths of what is left: a connection that is half open costs that, and another is tried.
-    /// `share` is how much of the time that is left it may take: a write leaves some for reading its outcome back.
-    pub(crate) fn limits(&self, share: f32) -> Builder {
-        Builder::default().timeout_config(self.timeouts(share))
+    /// What changes something takes less, so that its outcome can be read back.
+    pub(crate) fn limits(&self, changes: bool) -> Builder {
+        self.wire.changing.fetch_or(changes, Ordering::Relaxed);
+        Builder::default().timeout_config(self.timeouts(if changes { 0.7 } else { 1.0 }))
     }
 
     /// The same for STS.
@@ -141,13 +144,13 @@ impl Ask {
 /// Sends one operation of Secrets Manager, with the call's limits: `send!(ask, describe_secret().secret_id(name))`.
 macro_rules! send {
     ($ask:expr, $($operation:tt)+) => {
-        $crate::remote::send!(@ $ask, 1.0, $($operation)+)
+        $crate::remote::send!(@ $ask, false, $($operation)+)
     };
-    (@ $ask:expr, $share:expr, $($operation:tt)+) => {
+    (@ $ask:expr, $changes:expr, $($operation:tt)+) => {
         $ask.secrets()
             .$($operation)+
             .customize()
-            .config_override($ask.limits($share))
+            .config_override($ask.limits($changes))
             .interceptor($ask.listening())
             .send()
             .await
@@ -155,10 +158,10 @@ macro_rules! send {
 }
 pub(crate) use send;
 
-/// The same for what changes something: it leaves time for reading the outcome back.
+/// The same for what changes something.
 macro_rules! send_change {
     ($ask:expr, $($operation:tt)+) => {
-        $crate::remote::send!(@ $ask, 0.7, $($operation)+)
+        $crate::remote::send!(@ $ask, true, $($operation)+)
     };
 }
 pub(crate) use send_change;
@@ -231,11 +234,13 @@ impl Calls {
     }
 }
 
-/// What the wire said of the operation that runs.
+/// What the wire said of the operation that runs, and of the call.
 #[derive(Debug, Default)]
 pub(crate) struct Wire {
     throttled: AtomicBool,
     unsettled: AtomicBool,
+    /// Something that changes AWS was sent in this call.
+    changing: AtomicBool,
 }
 
 impl Wire {

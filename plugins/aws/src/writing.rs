@@ -53,7 +53,7 @@ pub(crate) async fn delete(ask: &Ask, name: &SecretName, expected: &Expected, da
     let error = ask.no(&error, &Asked { action: DELETE, name: Some(secret) });
     match describe(ask, secret).await {
         Ok(now) if unsettled && now.is_deleted() => Ok(()),
-        Err(_) if unsettled => Err(unknown(secret)),
+        Err(_) if unsettled => Err(errors::unknown()),
         _ => Err(error),
     }
 }
@@ -76,7 +76,7 @@ pub(crate) async fn restore(ask: &Ask, name: &SecretName) -> Result<VersionId> {
         (false, Some(current), _) => Ok(VersionId(current)),
         (false, None, _) => Err(BackendError::new(ErrorKind::NotFound, format!("'{secret}' is back and has no value"))),
         (true, _, Some(error)) => Err(error),
-        (true, _, None) => Err(unknown(secret)),
+        (true, _, None) => Err(errors::unknown()),
     }
 }
 
@@ -233,7 +233,7 @@ async fn settle(ask: &Ask, secret: &str, token: String, unsettled: bool, error: 
         // Each attempt was answered, and none of them made it.
         Ok(now) if !now.has(&token) && error.kind != ErrorKind::Timeout => Err(error),
         Err(BackendError { kind: ErrorKind::NotFound, .. }) if error.kind != ErrorKind::Timeout => Err(error),
-        _ => Err(unknown(secret)),
+        _ => Err(errors::unknown()),
     }
 }
 
@@ -285,7 +285,7 @@ async fn promote(ask: &Ask, secret: &str, token: &str, from: Option<&str>) -> Re
         Ok(now) if now.current.as_deref() != from => Err(conflict("it was changed meanwhile", now.current)),
         Ok(_) if error.kind != ErrorKind::Timeout => Err(error),
         Err(_) if !unsettled => Err(error),
-        _ => Err(unknown(secret)),
+        _ => Err(errors::unknown()),
     }
 }
 
@@ -303,11 +303,6 @@ fn meets(described: &Described, secret: &str, expected: &Expected) -> Result<()>
 
 fn conflict(what: &str, current: Option<String>) -> BackendError {
     BackendError::new(ErrorKind::Conflict { current }, what).hint("Read it again and decide anew; nothing was changed.")
-}
-
-fn unknown(secret: &str) -> BackendError {
-    BackendError::new(ErrorKind::OutcomeUnknown, format!("whether '{secret}' was changed is not known"))
-        .hint("Read its version before anything else.")
 }
 
 /// A random UUID: the version's id, by which AWS knows that two attempts are one write.
