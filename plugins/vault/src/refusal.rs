@@ -57,6 +57,18 @@ pub(crate) fn line(path: &str, capabilities: &[&str]) -> String {
     format!("path \"{path}\" {{ capabilities = [{}] }}", quoted.join(", "))
 }
 
+/// The line with what the token has on that path already: of several rules the most exact one counts alone, and a line for
+/// the path itself would take away what a wider one gives.
+fn kept(line: String, path: &str, has: &[String]) -> String {
+    if !line.starts_with(&format!("path \"{path}\" ")) {
+        return line;
+    }
+    let mut has: Vec<String> = has.iter().map(|one| format!("\"{one}\"")).collect();
+    has.retain(|one| !matches!(one.as_str(), "\"deny\"" | "\"root\"") && !line.contains(one.as_str()));
+    has.sort();
+    has.iter().fold(line, |line, one| line.replacen("capabilities = [", &format!("capabilities = [{one}, "), 1))
+}
+
 /// Who asks the server why.
 pub(crate) struct Inquiry<'a> {
     pub(crate) wire: &'a Wire,
@@ -122,7 +134,9 @@ impl Inquiry<'_> {
                 .hint(format!("{}; look also whether address and namespace are the right ones.", self.remedy));
         }
         let missing = format!("{} on {}", need.capability, need.path);
-        let what = match self.capabilities(&need.path).await {
+        let has = self.capabilities(&need.path).await;
+        let grant = kept(need.grant(), &need.path, has.as_deref().unwrap_or_default());
+        let what = match has {
             Some(has) if has.iter().any(|one| one == need.capability || one == "root") => {
                 format!(
                     "the policies allow '{}' on {} and the server refuses it: another rule stands against it",
@@ -137,7 +151,6 @@ impl Inquiry<'_> {
             }
             None => format!("the token's policies don't allow '{}' on {}", need.capability, need.path),
         };
-        let grant = need.grant();
         let hint = format!("Add to the token's policy: {grant}");
         BackendError::denied(missing, what).granted_by(grant).hint(hint)
     }
@@ -218,5 +231,16 @@ mod tests {
         let need = Need::new("secret/data/x", "update", "writing 'x'");
         assert!(plain(&answer, &need).what.contains("canary-1"));
         assert!(!plain(&answer, &need.with_secret()).to_string().contains("canary-1"));
+    }
+
+    #[test]
+    fn a_line_takes_nothing_away() {
+        let has = |list: &[&str]| -> Vec<String> { list.iter().map(|one| (*one).to_owned()).collect() };
+        let asked = || line("kv/data/x", &["create", "update"]);
+        assert_eq!(kept(asked(), "kv/data/x", &has(&["read"])), line("kv/data/x", &["read", "create", "update"]));
+        assert_eq!(kept(asked(), "kv/data/x", &has(&["deny"])), asked());
+        assert_eq!(kept(asked(), "kv/data/x", &has(&["update"])), asked());
+        let folder = || line("kv/metadata/*", &["read", "list"]);
+        assert_eq!(kept(folder(), "kv/metadata/", &has(&["delete"])), folder());
     }
 }

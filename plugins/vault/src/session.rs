@@ -46,7 +46,9 @@ pub(crate) struct Life {
 
 impl Life {
     fn of(left: Option<u64>, renewable: bool) -> Option<Self> {
-        let left = Duration::from_secs(left.filter(|left| *left > 0)?);
+        // Whatever a server says, it can be added to a time.
+        let left = left.filter(|left| *left > 0)?.min(u32::MAX.into());
+        let left = Duration::from_secs(left);
         Some(Self { said: Instant::now(), left, whole: left, renewable, tried: None })
     }
 

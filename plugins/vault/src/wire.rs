@@ -153,7 +153,8 @@ impl Wire {
             }
         }
         let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let pause = header(RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let pause = header(RETRY_AFTER).and_then(|text| text.parse::<u32>().ok());
+        let pause = pause.map(|seconds| Duration::from_secs(seconds.into()));
         let location = header(LOCATION).and_then(|text| Url::parse(text).ok()).map(|url| origin(&url));
         Ok((Answer::new(response.status().as_u16(), location, &body), pause))
     }

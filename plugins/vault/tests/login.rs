@@ -60,7 +60,7 @@ fn a_dead_token_of_ours_is_replaced_by_a_new_log_in() {
 fn a_token_of_ours_is_renewed_before_it_ends() {
     let server = server();
     let proxy = Proxy::http(&server.plain_address());
-    let backend = layer(approle(&server, "6s").text("address", &proxy.address()));
+    let backend = layer(approle(&server, "12s").text("address", &proxy.address()));
     wait_until("the token is renewed", || {
         backend.health(CALL).expect("well all the time");
         proxy.count("renew-self") > 0
@@ -74,7 +74,7 @@ fn a_token_from_outside_is_renewed_only_where_that_is_wanted() {
     server.policy("test", POLICY);
     let proxy = Proxy::http(&server.plain_address());
     let given = |renew| {
-        let given = Given::default().text("address", &proxy.address()).secret("token", &server.token(&["test"], "6s"));
+        let given = Given::default().text("address", &proxy.address()).secret("token", &server.token(&["test"], "12s"));
         layer(given.set("renew", Setting::Flag(renew)))
     };
     let (kept, left) = (given(true), given(false));
