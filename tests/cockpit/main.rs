@@ -5,6 +5,7 @@
 mod house;
 
 mod demo;
+mod detail;
 mod endings;
 mod hostile;
 mod journal;
