@@ -3,7 +3,7 @@
 mod support;
 
 use quarterdeck_contract::conformance::{self, Fixture};
-use quarterdeck_contract::{Expected, Setting, Value};
+use quarterdeck_contract::{Expected, SecretsBackend, Setting, Value};
 use quarterdeck_servers::OpenBao;
 use serde_json::json;
 use support::*;
@@ -28,26 +28,36 @@ fn kv_2_keeps_the_contract() {
     conformance::run(&Fixture::new(backend, listed, name("no/such")).writable("suite/").float_numbers());
 }
 
+/// A token with a policy that the documents give, and no other, over the folder that it is for.
+fn documented(server: &OpenBao, policy: &str) -> Box<dyn SecretsBackend> {
+    server.policy("documented", policy);
+    let token = json!({ "policies": ["documented"], "ttl": "8h", "no_default_policy": true });
+    Given::token(server, &server.token_with(&token)).text("prefix", "algo-trade/").backend()
+}
+
 #[test]
 fn the_operators_policy_is_enough_for_the_whole_contract() {
     let server = OpenBao::dev();
-    server.write("broker/password", &json!({ "value": "canary-plain-1" }));
-    let present = vec![(name("broker/password"), Value::text("canary-plain-1"))];
-    let backend = with_policy(&server, include_str!("../policy/operator.hcl")).backend();
+    server.write("algo-trade/broker", &json!({ "value": "canary-plain-1" }));
+    let present = vec![(name("algo-trade/broker"), Value::text("canary-plain-1"))];
+    let backend = documented(&server, include_str!("../../../docs/policies/vault-operator.hcl"));
     let health = backend.health(CALL).expect("well");
     assert!(health.warnings.is_empty(), "{health:?}");
-    conformance::run(&Fixture::new(backend, present, name("no/such")).writable("suite/").float_numbers());
+    let fixture = Fixture::new(backend, present, name("algo-trade/no/such"));
+    conformance::run(&fixture.writable("algo-trade/suite/").float_numbers());
 }
 
 #[test]
 fn the_readers_policy_is_enough_to_see_and_read() {
-    let server = server();
-    let backend = with_policy(&server, include_str!("../policy/reader.hcl")).backend();
+    let server = OpenBao::dev();
+    server.write("algo-trade/broker", &secret("canary-1"));
+    let backend = documented(&server, include_str!("../../../docs/policies/vault-reader.hcl"));
     assert!(backend.health(CALL).expect("well").warnings.is_empty());
-    assert_eq!(names(&*backend, "", 0), ["x/key"]);
-    assert_eq!(backend.inspect(&name("x/key"), CALL).expect("inspected").versions.len(), 1);
-    assert_eq!(read(&*backend, "x/key#password").1, "canary-1");
-    let written = backend.write(&name("x/key"), Value::text("canary-2"), &Expected::Anything, CALL);
+    assert_eq!(names(&*backend, "", 0), ["algo-trade/broker"]);
+    let broker = name("algo-trade/broker");
+    assert_eq!(backend.inspect(&broker, CALL).expect("inspected").versions.len(), 1);
+    assert_eq!(read(&*backend, "algo-trade/broker#password").1, "canary-1");
+    let written = backend.write(&broker, Value::text("canary-2"), &Expected::Anything, CALL);
     assert_eq!(refusal(written).kind.code(), "DENIED");
 }
 
