@@ -118,9 +118,13 @@ impl Hosted {
 
     /// Starts the child now: ends a wait before a restart, or a child that runs.
     pub fn restart_now(&self) {
+        self.restart("was restarted on demand");
+    }
+
+    fn restart(&self, why: &str) {
         let mut life = lock(&self.shared.life);
         if let Phase::Up(line) | Phase::Starting(Some(line)) = &life.phase {
-            line.end("was restarted on demand".to_owned());
+            line.end(why.to_owned());
             life = self.shared.wait_while(life, Duration::from_secs(5), |life| {
                 matches!(life.phase, Phase::Up(_) | Phase::Starting(_))
             });
@@ -158,11 +162,12 @@ impl Hosted {
     }
 
     /// Before a change: the folders to write are there, and within reach.
-    fn prepare_ground(&self, deadline: Instant) {
-        // Its start says what ground it is on; one that doesn't start is told by the call.
-        let _ = self.line(deadline);
+    fn prepare_ground(&self, deadline: Instant) -> Result<()> {
+        // Its start says what ground it is on.
+        self.line(deadline)?;
         lock(&self.shared.ground).prepare();
         self.start_on_moved_ground();
+        Ok(())
     }
 
     /// Starts a running child anew if its rules are no longer on what its paths lead to. True when it did.
@@ -173,7 +178,7 @@ impl Hosted {
             // Another caller that comes meanwhile finds nothing to do; the next child's ground is noted at its start.
             *ground = Default::default();
             drop(ground);
-            self.restart_now();
+            self.restart("was started anew, since a folder of its manifest was made or replaced");
         }
         moved
     }
@@ -214,8 +219,8 @@ impl Carrier for Hosted {
 
     fn carry(&self, request: Request) -> Reply {
         let changes = request.operation.changes_something();
-        if changes {
-            self.prepare_ground(Instant::now() + request.within);
+        if changes && let Err(error) = self.prepare_ground(Instant::now() + request.within) {
+            return Reply { answer: Err(error), secret: None };
         }
         let reply = self.call(&request);
         // A folder that was made or replaced since the child's start is out of its reach: once more with a new child.

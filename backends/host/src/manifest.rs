@@ -21,6 +21,10 @@
 //! ```
 
 use crate::demands::is_placeholder;
+use quarterdeck_abi::{Facts, LoadRules, Place};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -56,6 +60,14 @@ pub enum ManifestError {
         /// The system's reason.
         why: String,
     },
+    /// Somebody else could have written it.
+    #[error("the plugin's manifest {what}. {hint}")]
+    Untrusted {
+        /// Who, and which file.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// It is no TOML.
     #[error("the plugin's manifest is no TOML: {0}")]
     Syntax(String),
@@ -83,6 +95,9 @@ pub enum ManifestError {
     },
 }
 
+/// A manifest has some hundred bytes.
+const LARGEST: u64 = 64 << 10;
+
 const KEYS: [&str; 12] = [
     "name",
     "folders",
@@ -106,15 +121,23 @@ impl PluginManifest {
         library.with_file_name(format!("{name}.plugin.toml"))
     }
 
-    /// Reads the manifest beside a library.
+    /// Reads the manifest beside a library. One that somebody else could have written would unlock the plugin for them, so
+    /// it has to satisfy what a library does.
     ///
     /// # Errors
     ///
     /// See [`ManifestError`].
     pub fn read(library: &Path) -> Result<Self, ManifestError> {
         let path = Self::beside(library);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|why| ManifestError::Unreadable { path: path.clone(), why: why.to_string() })?;
+        let unreadable = |why: io::Error| ManifestError::Unreadable { path: path.clone(), why: why.to_string() };
+        let file = File::open(&path).map_err(unreadable)?;
+        let facts = file.metadata().map_err(unreadable)?;
+        let facts = Facts { uid: facts.uid(), gid: facts.gid(), mode: facts.mode() & 0o7777 };
+        LoadRules::for_this_process()
+            .judge(&path, Place::Library, facts)
+            .map_err(|error| ManifestError::Untrusted { what: error.what(), hint: error.hint() })?;
+        let mut text = String::new();
+        file.take(LARGEST).read_to_string(&mut text).map_err(unreadable)?;
         Self::parse(&text)
     }
 
@@ -303,6 +326,21 @@ mod tests {
         let beside = |path: &str| PluginManifest::beside(Path::new(path));
         assert_eq!(beside("/p/libquarterdeck_fernet.so"), Path::new("/p/fernet.plugin.toml"));
         assert_eq!(beside("/p/libacme.so"), Path::new("/p/acme.plugin.toml"));
+    }
+
+    #[test]
+    fn one_that_others_can_write_is_not_believed() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (library, manifest) = (folder.path().join("liba.so"), folder.path().join("a.plugin.toml"));
+        assert!(matches!(PluginManifest::read(&library), Err(ManifestError::Unreadable { .. })));
+        std::fs::write(&manifest, "name = \"a\"").unwrap();
+        let mode = |mode| std::fs::set_permissions(&manifest, std::fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o644);
+        assert_eq!(PluginManifest::read(&library).unwrap().name, "a");
+        mode(0o646);
+        let error = PluginManifest::read(&library).unwrap_err().to_string();
+        assert!(error.contains("can be written by everybody (mode 0646). ") && error.contains("chmod go-w"), "{error}");
     }
 
     proptest::proptest! {
