@@ -51,8 +51,7 @@ fn journal(kind: EventKind, second: i64, status: Status, detail: Detail) -> Even
         .with(detail)
 }
 
-fn stored(second: i64, name: &str, version: &str) -> Detail {
-    let _ = second;
+fn stored(name: &str, version: &str) -> Detail {
     Detail::Secret {
         layer: "l".into(),
         name: name.into(),
@@ -103,10 +102,10 @@ fn what_another_watcher_told_is_not_told_again() {
 fn what_is_on_its_way_through_us_is_waited_for() {
     let (mut versions, mut state) = (Versions::new("l"), State::default());
     after(&mut versions, &told(&[("a", "1")]), 990, &state);
-    state.fold(&journal(EventKind::SecretWrite, 995, Status::Pending, stored(995, "a", "2")));
+    state.fold(&journal(EventKind::SecretWrite, 995, Status::Pending, stored("a", "2")));
     assert!(after(&mut versions, &told(&[("a", "2")]), 996, &state).is_empty());
     assert!(versions.is_open(), "it stays to be told");
-    state.fold(&journal(EventKind::SecretWrite, 997, Status::Success, stored(997, "a", "2")));
+    state.fold(&journal(EventKind::SecretWrite, 997, Status::Success, stored("a", "2")));
     assert!(tell(&mut versions, &state).is_empty());
     assert!(!versions.is_open(), "it was ours");
     assert!(after(&mut versions, &told(&[("a", "2")]), 998, &state).is_empty());
@@ -116,7 +115,7 @@ fn what_is_on_its_way_through_us_is_waited_for() {
 fn a_change_whose_outcome_never_came_is_told_after_a_minute() {
     let (mut versions, mut state) = (Versions::new("l"), State::default());
     after(&mut versions, &told(&[("a", "1")]), 1, &state);
-    state.fold(&journal(EventKind::SecretWrite, 900, Status::Pending, stored(900, "a", "2")));
+    state.fold(&journal(EventKind::SecretWrite, 900, Status::Pending, stored("a", "2")));
     assert_eq!(after(&mut versions, &told(&[("a", "2")]), 996, &state), ["a: version 1 > version 2"]);
 }
 
