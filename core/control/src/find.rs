@@ -2,11 +2,13 @@
 
 use crate::config::nearest;
 use crate::failure::Failure;
+use crate::mount::Mount;
 use crate::observe::list_all;
 use crate::serve::Control;
-use quarterdeck_contract::{Capability, ErrorKind, Expected, Inspection, SecretName, VersionId};
-use quarterdeck_domain::environment::Environment;
-use quarterdeck_domain::request::Target;
+use quarterdeck_contract::{
+    BackendError, Capability, ErrorKind, Expected, Inspection, Result as Answer, SecretName, VersionId,
+};
+use quarterdeck_domain::request::{Request, Target};
 
 /// A name found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,18 @@ pub struct Destination {
     pub above: Vec<String>,
     /// Layers above that could not be asked, and why; never any in Production.
     pub unasked: Vec<(String, String)>,
+}
+
+/// What looking for a key in one layer comes to.
+pub(crate) enum Look {
+    /// It is there.
+    Held(Target, Inspection),
+    /// It isn't there, and would be called so; `None` when it is no secret's name.
+    Absent(Option<Target>),
+    /// It belongs to another environment.
+    Foreign(Target),
+    /// Nobody knows.
+    Failed(BackendError),
 }
 
 /// What a change expects to find: the version that was asked for, else the one that was looked at a moment ago.
@@ -56,24 +70,23 @@ impl Control {
 
     /// The highest layer that holds the name; with `layer`, that one alone.
     pub fn locate(&self, name: &str, layer: Option<&str>) -> Result<Located, Failure> {
-        let mut unasked = Vec::new();
-        for mount in self.mounts.iter().filter(|mount| layer.is_none_or(|wanted| mount.layer == wanted)) {
-            let own = self.name_in(&mount.kind, name);
-            let Some(parsed) = SecretName::parse(&own) else { continue };
-            match mount.backend().inspect(&parsed, mount.call()) {
-                Ok(inspection) => {
-                    let target = Target { layer: mount.layer.clone(), name: own };
-                    return Ok(Located { target, inspection, unasked });
-                }
-                Err(error) if error.kind == ErrorKind::NotFound => {}
-                Err(error) if layer.is_some() || self.config.environment == Some(Environment::Production) => {
+        let (mut unasked, mut foreign) = (Vec::new(), None);
+        for mount in self.asked(layer) {
+            match self.look(mount, name) {
+                Look::Held(target, inspection) => return Ok(Located { target, inspection, unasked }),
+                Look::Absent(_) => {}
+                Look::Foreign(target) => foreign = foreign.or(Some(target)),
+                Look::Failed(error) if layer.is_some() || mount.required => {
                     return Err(Failure::of_backend(&mount.layer, error));
                 }
-                Err(error) => unasked.push((mount.layer.clone(), error.to_string())),
+                Look::Failed(error) => unasked.push((mount.layer.clone(), error.to_string())),
             }
         }
         if let Some(layer) = layer {
             self.mount(layer)?;
+        }
+        if let Some(target) = foreign {
+            self.permit(&Request::Inspect { target })?;
         }
         // What nobody could look for is not proven absent.
         if let Some((layer, _)) = unasked.first()
@@ -88,25 +101,29 @@ impl Control {
     /// Where a new secret goes: the layer that holds it if it can be written, else the highest that can.
     pub fn place_for(&self, name: &str, layer: Option<&str>) -> Result<Destination, Failure> {
         let (mut above, mut unasked) = (Vec::new(), Vec::new());
-        for mount in self.mounts.iter().filter(|mount| layer.is_none_or(|wanted| mount.layer == wanted)) {
-            let own = self.name_in(&mount.kind, name);
-            let parsed = SecretName::parse(&own).ok_or_else(|| Failure::Senseless {
-                what: format!("'{}' is no secret's name", quarterdeck_domain::sanitise::line(name, 80)),
-                next: "A name has no control characters and at most 1,024 bytes.".into(),
-            })?;
-            let held = match mount.backend().inspect(&parsed, mount.call()) {
-                Ok(inspection) => Some(inspection),
-                Err(error) if error.kind == ErrorKind::NotFound => None,
-                Err(error) if layer.is_some() || self.config.environment == Some(Environment::Production) => {
+        for mount in self.asked(layer) {
+            let (target, held) = match self.look(mount, name) {
+                Look::Held(target, inspection) => (target, Some(inspection)),
+                Look::Absent(target) => {
+                    let target = target.ok_or_else(|| Failure::Senseless {
+                        what: format!("'{}' is no secret's name", quarterdeck_domain::sanitise::line(name, 80)),
+                        next: "A name has no control characters and at most 1,024 bytes.".into(),
+                    })?;
+                    (target, None)
+                }
+                Look::Foreign(target) => {
+                    self.permit(&Request::Write { target })?;
+                    continue;
+                }
+                Look::Failed(error) if layer.is_some() || mount.required => {
                     return Err(Failure::of_backend(&mount.layer, error));
                 }
-                Err(error) => {
+                Look::Failed(error) => {
                     unasked.push((mount.layer.clone(), error));
                     continue;
                 }
             };
             if mount.backend().describe().can(Capability::Write) {
-                let target = Target { layer: mount.layer.clone(), name: own };
                 let unasked = unasked.into_iter().map(|(layer, error)| (layer, error.to_string())).collect();
                 return Ok(Destination { target, held, above, unasked });
             }
@@ -129,10 +146,43 @@ impl Control {
         }
     }
 
-    /// The backend's name for a configuration key, where `[[secret]]` ties them.
-    fn name_in(&self, kind: &str, name: &str) -> String {
-        let tied = self.tied(name).filter(|_| !matches!(kind, "env" | "yaml"));
-        tied.unwrap_or(name).to_owned()
+    fn asked<'a>(&'a self, layer: Option<&'a str>) -> impl Iterator<Item = &'a Mount> {
+        self.mounts.iter().filter(move |mount| layer.is_none_or(|wanted| mount.layer == wanted))
+    }
+
+    /// Looks for a key or a name in one layer. What belongs to another environment is not asked for at all.
+    pub(crate) fn look(&self, mount: &Mount, name: &str) -> Look {
+        let tied = self.tied(name).filter(|_| !matches!(mount.kind.as_str(), "env" | "yaml")).map(str::to_owned);
+        let (mut absent, mut foreign) = (None, None);
+        // What configuration ties comes first, then the key that the layer itself knows, then the name as it stands.
+        let asked: [&dyn Fn() -> Answer<Option<String>>; 3] =
+            [&|| Ok(tied.clone()), &|| mount.name_of_key(name), &|| Ok(Some(name.to_owned()))];
+        for (place, own) in asked.iter().enumerate() {
+            let own = match own() {
+                Ok(Some(own)) => own,
+                Ok(None) => continue,
+                Err(error) => return Look::Failed(error),
+            };
+            let Some(parsed) = SecretName::parse(&own) else { continue };
+            let target = Target { layer: mount.layer.clone(), name: own };
+            if self.boundary.crossed(&mount.layer, &target.name, self.config.environment).is_some() {
+                foreign = foreign.or(Some(target));
+                continue;
+            }
+            match mount.backend().inspect(&parsed, mount.call()) {
+                Ok(inspection) => return Look::Held(target, inspection),
+                Err(error) if error.kind == ErrorKind::NotFound => absent = absent.or(Some(target)),
+                // A credential for one part of a store can't tell of another; what is no part of the layer is not in it.
+                Err(BackendError { kind: ErrorKind::Denied { .. }, .. }) if place == 2 && !mount.browses(name) => {
+                    absent = absent.or(Some(target));
+                }
+                Err(error) => return Look::Failed(error),
+            }
+        }
+        match foreign {
+            Some(target) if absent.is_none() => Look::Foreign(target),
+            _ => Look::Absent(absent),
+        }
     }
 
     /// The name that `[[secret]]` ties to a configuration key.
@@ -143,11 +193,13 @@ impl Control {
 
     fn not_found(&self, name: &str, layer: Option<&str>) -> Failure {
         let asked: Vec<_> = self.mounts.iter().filter(|m| layer.is_none_or(|wanted| m.layer == wanted)).collect();
-        let names: Vec<String> = asked
-            .iter()
-            .flat_map(|mount| list_all(mount).unwrap_or_default())
-            .map(|entry| entry.name.as_str().to_owned())
-            .collect();
+        let ours = |layer: &str, name: &str| self.boundary.crossed(layer, name, self.config.environment).is_none();
+        let listed = asked.iter().flat_map(|mount| {
+            let entries = list_all(mount).unwrap_or_default().into_iter();
+            entries.filter(|entry| ours(&mount.layer, entry.name.as_str()))
+        });
+        let names: Vec<String> =
+            listed.map(|entry| entry.key.unwrap_or_else(|| entry.name.as_str().to_owned())).collect();
         Failure::NotFound {
             name: name.to_owned(),
             nearest: nearest(name, names.iter().map(String::as_str)).map(str::to_owned),

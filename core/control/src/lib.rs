@@ -5,6 +5,7 @@
 mod breaker;
 pub mod catalogue;
 pub mod config;
+pub mod detail;
 pub mod failure;
 pub mod find;
 pub mod follow;

@@ -29,32 +29,19 @@ pub struct LayerListing {
 
 /// The rows, worst and soonest due first. `layers` stand highest first.
 pub fn secret_rows(layers: &[LayerListing], state: &State, config: &Config, now: Timestamp) -> Vec<SecretRow> {
-    let tied: BTreeMap<&str, &str> =
-        config.file.secret.iter().filter_map(|secret| Some((secret.name.as_str(), secret.key.as_deref()?))).collect();
     let boundary = config.boundary();
-    let keyed: Vec<LayerKeys> = layers
-        .iter()
-        .map(|layer| LayerKeys {
-            layer: layer.layer.clone(),
-            keys: layer
-                .entries
-                .iter()
-                .map(|entry| entry.name.as_str())
-                .filter(|name| boundary.crossed(&layer.layer, name, config.environment).is_none())
-                .map(|name| Key { key: tied.get(name).copied().unwrap_or(name).to_owned(), name: name.to_owned() })
-                .collect(),
-        })
-        .collect();
-    let by_name: BTreeMap<&str, BTreeMap<&str, &Entry>> = layers
-        .iter()
-        .map(|layer| (layer.layer.as_str(), layer.entries.iter().map(|entry| (entry.name.as_str(), entry)).collect()))
-        .collect();
-    let mut rows: Vec<SecretRow> = resolve(&keyed)
+    let leaves: Vec<Vec<Leaf<'_>>> = layers.iter().map(|layer| leaves(layer, config, &boundary)).collect();
+    let keys = |leaves: &Vec<Leaf<'_>>| leaves.iter().map(|leaf| leaf.key.clone()).collect();
+    let keyed =
+        layers.iter().zip(&leaves).map(|(layer, leaves)| LayerKeys { layer: layer.layer.clone(), keys: keys(leaves) });
+    let by_name: Vec<BTreeMap<&str, &Entry>> =
+        leaves.iter().map(|leaves| leaves.iter().map(|leaf| (leaf.key.name.as_str(), leaf.entry)).collect()).collect();
+    let mut rows: Vec<SecretRow> = resolve(&keyed.collect::<Vec<_>>())
         .into_iter()
         .filter_map(|won| {
             let at = layers.iter().position(|layer| layer.layer == won.layer)?;
-            let entry = by_name.get(won.layer.as_str())?.get(won.name.as_str())?;
-            let mut row = row(&layers[at], entry, state, config, now);
+            let entry = by_name[at].get(won.name.as_str())?;
+            let mut row = row(&layers[at], &won.name, entry, state, config, now);
             row.shadows = won.shadows;
             row.hidden = won.hidden;
             row.warnings.extend(hidden_by(&layers[..at]));
@@ -63,6 +50,38 @@ pub fn secret_rows(layers: &[LayerListing], state: &State, config: &Config, now:
         .collect();
     rows.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.name.cmp(&b.name)));
     rows
+}
+
+/// What a layer has for one key.
+struct Leaf<'a> {
+    key: Key,
+    entry: &'a Entry,
+}
+
+/// A layer's leaves: `[[secret]]` says which key a name is, else the backend does, else the name is the key. A key inside a
+/// secret that configuration ties is a leaf of its own beside the secret.
+fn leaves<'a>(layer: &'a LayerListing, config: &Config, boundary: &Boundary) -> Vec<Leaf<'a>> {
+    let tied: BTreeMap<&str, &str> =
+        config.file.secret.iter().filter_map(|secret| Some((secret.name.as_str(), secret.key.as_deref()?))).collect();
+    let ours = |name: &str| boundary.crossed(&layer.layer, name, config.environment).is_none();
+    let of = |name: &str, key: &str, entry: &'a Entry| Leaf { key: Key { key: key.into(), name: name.into() }, entry };
+    let (known, named): (Vec<_>, Vec<_>) = layer
+        .entries
+        .iter()
+        .map(|entry| (entry, tied.get(entry.name.as_str()).copied().or(entry.key.as_deref())))
+        .partition(|(_, key)| key.is_some());
+    let inside = tied.iter().filter_map(|(name, key)| {
+        let (secret, _) = name.split_once('#').filter(|_| !matches!(layer.kind.as_str(), "env" | "yaml"))?;
+        let entry = layer.entries.iter().find(|entry| entry.name.as_str() == secret)?;
+        layer.entries.iter().all(|entry| entry.name.as_str() != *name).then(|| of(name, key, entry))
+    });
+    // Of two leaves of one key the later one counts: the one that somebody said is that key.
+    let mut leaves: Vec<Leaf<'a>> =
+        named.into_iter().map(|(entry, _)| of(entry.name.as_str(), entry.name.as_str(), entry)).collect();
+    leaves.extend(known.into_iter().filter_map(|(entry, key)| Some(of(entry.name.as_str(), key?, entry))));
+    leaves.extend(inside);
+    leaves.retain(|leaf| ours(&leaf.key.name));
+    leaves
 }
 
 /// Worst state first, then what is due first; what has no date comes after what has one.
@@ -93,8 +112,7 @@ fn hidden_by(above: &[LayerListing]) -> Option<String> {
     (!broken.is_empty()).then(|| format!("{} can't be read and may override it", broken.join(", ")))
 }
 
-fn row(layer: &LayerListing, entry: &Entry, state: &State, config: &Config, now: Timestamp) -> SecretRow {
-    let name = entry.name.as_str();
+fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &Config, now: Timestamp) -> SecretRow {
     let known = state.secret(&layer.layer, name);
     // A map that was stored as a whole made every key in it.
     let above = name.match_indices('.').rev().map(|(at, _)| &name[..at]);
@@ -214,6 +232,27 @@ mod tests {
         );
         assert_eq!((rows[0].name.as_str(), rows[0].state), ("x", SecretState::Unreadable));
         assert!(rows[1].warnings.iter().any(|warning| warning.contains("vault")), "{:?}", rows[1].warnings);
+    }
+
+    #[test]
+    fn a_key_is_one_whether_configuration_or_the_backend_says_so() {
+        let mut vault = layer("vault", &[("desk/broker#password", None), ("desk/api", None), ("host", None)]);
+        vault.entries[0].key = Some("password".into());
+        let tied = "[[secret]]\nname='desk/api#token'\nkey='api.token'\n[[secret]]\nname='gone#x'\nkey='gone'\n";
+        let config = Config { file: toml::from_str(tied).expect("valid"), ..config(Environment::Qa) };
+        let env = layer("env", &[("password", None)]);
+        let below = layer("fernet", &[("password", None), ("api.token", None), ("host", None)]);
+        let rows = secret_rows(&[env, vault, below], &State::default(), &config, at("2026-01-15T00:00:00Z"));
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.name.as_str(), row.layer.as_str(), row.shadows.join("+"))).collect();
+        let wanted = [
+            ("desk/api", "vault", ""),
+            ("desk/api#token", "vault", "fernet"),
+            ("host", "vault", "fernet"),
+            ("password", "env", "vault+fernet"),
+        ];
+        assert_eq!(told, wanted.map(|(name, layer, shadows)| (name, layer, shadows.to_owned())));
+        assert!(rows[3].hidden.contains(&("vault".to_owned(), "desk/broker#password".to_owned())));
     }
 
     #[test]

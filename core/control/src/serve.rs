@@ -393,13 +393,14 @@ impl Control {
     }
 }
 
-/// Done as soon as it is written: the event itself is the act.
+/// One event is enough: it is done as soon as that is written, or what it gives is handed over only then.
 fn is_instant(request: &Request) -> bool {
     matches!(
         request,
         Request::OpenSession { .. }
             | Request::CloseSession
             | Request::ShowConfig
+            | Request::Inspect { .. }
             | Request::VerifyJournal
             | Request::QueryAudit { .. }
     )

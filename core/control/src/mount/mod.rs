@@ -8,6 +8,7 @@ pub(crate) mod pins;
 mod private;
 mod profile;
 mod renewing;
+mod scope;
 mod settings;
 mod setup;
 
@@ -30,6 +31,8 @@ use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_host::{HostSpec, HostState, HostStatus, Hosted, InProcess, LoadRules, OnChange, PluginManifest};
 use renewing::{Renewal, Renewing, renew};
+use scope::Scope;
+use settings::Wish;
 use setup::Maker;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -57,6 +60,7 @@ pub struct Mount {
     process: Process,
     key: Option<Arc<KeyFile>>,
     refused: Option<EventKind>,
+    scope: Scope,
 }
 
 #[derive(Clone)]
@@ -123,6 +127,21 @@ impl Mount {
     /// Where its key lies, when that is a file of its own.
     pub fn key_file(&self) -> Option<&Path> {
         self.key.as_ref().map(|key| key.path())
+    }
+
+    /// The backend's name of a configuration key, where the layer is made of secrets whose keys are configuration keys.
+    pub(crate) fn name_of_key(&self, key: &str) -> Result<Option<String>> {
+        self.scope.name_of_key(self.backend(), key, self.call())
+    }
+
+    /// False for a name that is no part of what configuration makes this layer of.
+    pub(crate) fn browses(&self, name: &str) -> bool {
+        self.scope.browses(name)
+    }
+
+    /// The configuration key that a name is, as far as configuration tells.
+    pub(crate) fn key_of<'a>(&self, name: &'a str) -> Option<&'a str> {
+        self.scope.key_of(name)
     }
 
     /// The event that records that it was refused by policy, if it was.
@@ -218,6 +237,14 @@ type Mounted = (Arc<dyn SecretsBackend>, Process);
 fn mount(layer: &str, place: &Place<'_>, on_change: Option<&OnMountChange>) -> Mount {
     let table = place.config.file.backend.get(layer).cloned().unwrap_or_default();
     let kind = table.plugin.clone().unwrap_or_else(|| layer.to_owned());
+    let wish = Wish {
+        layer,
+        kind: &kind,
+        table: &table,
+        environment: place.config.environment,
+        surroundings: place.surroundings,
+    };
+    let scope = wish.settings().map(|settings| Scope::of(&kind, &settings)).unwrap_or_default();
     let span = |text: &Option<String>, usual| text.as_deref().and_then(|t| duration::parse(t).ok()).unwrap_or(usual);
     let every = span(&table.every, EVERY);
     let within = span(&table.within, SignedDuration::from_secs(5));
@@ -248,6 +275,7 @@ fn mount(layer: &str, place: &Place<'_>, on_change: Option<&OnMountChange>) -> M
             .filter(|_| place.surroundings.var("DP_SECRETS_ENCRYPTION_KEY").is_none())
             .map(|path| Arc::new(KeyFile::new(path))),
         refused,
+        scope,
     }
 }
 

@@ -23,6 +23,8 @@ const AWS: &[Meaning] = &[
     ("region", &["AWS_REGION", "AWS_DEFAULT_REGION"]),
     ("profile", &["AWS_PROFILE"]),
     ("endpoint", &["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"]),
+    ("sts_endpoint", &["AWS_ENDPOINT_URL_STS"]),
+    ("ca_file", &["AWS_CA_BUNDLE"]),
 ];
 
 /// What logs somebody in at AWS beside a profile.
@@ -80,8 +82,11 @@ impl Wish<'_> {
         Ok(settings)
     }
 
-    /// False for an entry of the environment that would say something else than what counts.
+    /// False for an entry of the environment that would say something else than what counts. Vault's all become settings.
     pub(super) fn lets_in(&self, entry: &str) -> bool {
+        if self.kind == "vault" && entry.starts_with("VAULT_") {
+            return false;
+        }
         if !self.configured_first() {
             return true;
         }

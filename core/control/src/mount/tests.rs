@@ -52,7 +52,7 @@ impl World {
         let kind = table.plugin.clone().unwrap_or_else(|| layer.to_owned());
         let manifest = match kind.as_str() {
             "aws" => "name = 'aws'\n[environment]\nprefixes = ['AWS_']\n[helpers]\nprograms = ['credential_process']\n",
-            _ => "name = 'vault'\n",
+            _ => "name = 'vault'\n[environment]\nprefixes = ['VAULT_']\n",
         };
         let manifest = PluginManifest::parse(manifest).expect("a manifest");
         let (layer, surroundings) = (layer.to_owned(), self.surroundings());
@@ -96,6 +96,7 @@ fn the_sessions_variables_come_first_but_where_root_says_otherwise() {
     assert_eq!(read("eu", QA, &format!("plugin = 'vault'\n{table}")), pair("https://vault:8200", "roots"));
     assert_eq!(read("vault", PRODUCTION, ""), pair("https://planted:8200", "planted"), "root says nothing");
     let setup = world.setup("vault", QA, "");
+    assert_eq!(setup.secrets.keys().collect::<Vec<_>>(), ["token"], "one word for one thing");
     assert_eq!(setup.text("path"), Some("secret/data/desk/broker"));
     assert_eq!(setup.text("environment"), Some("qa"));
     let beside = world.folder.path().join("ca.pem");

@@ -4,10 +4,9 @@
 use super::{Arrival, failed};
 use quarterdeck_app::News;
 use quarterdeck_control::failure::Failure;
-use quarterdeck_control::serve::{Control, Done};
-use quarterdeck_domain::overview::{SecretDetail, VersionRow};
-use quarterdeck_domain::request::{Request, Target};
-use quarterdeck_domain::rotation::Age;
+use quarterdeck_control::serve::Control;
+use quarterdeck_domain::overview::SecretDetail;
+use quarterdeck_domain::request::Target;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -16,29 +15,9 @@ pub(super) fn ask(control: Arc<Control>, send: Sender<Arrival>, target: Target) 
     let to_loop = send.clone();
     let of = target.clone();
     let asked = std::thread::Builder::new().name("inspect".into()).spawn(move || {
-        let inspected = control.serve(Request::Inspect { target: target.clone() }.into());
+        let inspected = control.inspect(&target);
         let detail = match &inspected {
-            Ok(Done::Inspected(told)) => SecretDetail {
-                versions: told
-                    .versions
-                    .iter()
-                    .map(|version| VersionRow {
-                        id: version.id.0.clone(),
-                        stage: version.stage.map_or("", |stage| word(&format!("{stage:?}"))),
-                        labels: version.labels.clone(),
-                        age: age(version.created_at, version.not_after),
-                        gone: match (version.destroyed, version.deleted) {
-                            (true, _) => "destroyed",
-                            (false, true) => "deleted",
-                            (false, false) => "",
-                        },
-                    })
-                    .collect(),
-                labels: told.metadata.iter().map(|(name, text)| (name.clone(), text.clone())).collect(),
-                facts: told.facts.clone(),
-                ..empty(target)
-            },
-            Ok(_) => not_told(target, "nothing was told".to_owned(), String::new()),
+            Ok(detail) => detail.clone(),
             Err(failure) => {
                 let told = failure.told();
                 not_told(target, told.what, told.next)
@@ -56,7 +35,7 @@ pub(super) fn ask(control: Arc<Control>, send: Sender<Arrival>, target: Target) 
     }
 }
 
-fn empty(target: Target) -> SecretDetail {
+fn not_told(target: Target, what: String, next: String) -> SecretDetail {
     SecretDetail {
         name: target.name,
         layer: target.layer,
@@ -65,27 +44,6 @@ fn empty(target: Target) -> SecretDetail {
         labels: Vec::new(),
         facts: Vec::new(),
         asked_at: quarterdeck_clock::utc(),
-        error: None,
-    }
-}
-
-fn not_told(target: Target, what: String, next: String) -> SecretDetail {
-    SecretDetail { error: Some((what, next)), ..empty(target) }
-}
-
-/// A version's place in the screen's words.
-fn word(stage: &str) -> &'static str {
-    ["pending", "current", "previous", "retired"]
-        .into_iter()
-        .find(|word| stage.eq_ignore_ascii_case(word))
-        .unwrap_or_default()
-}
-
-fn age(created: Option<i64>, not_after: Option<i64>) -> Age {
-    let second = |unix: i64| jiff::Timestamp::from_second(unix).ok();
-    match (created.and_then(second), not_after.and_then(second)) {
-        (Some(at), _) => Age::Since(at),
-        (None, Some(at)) => Age::AtLeastSince(at),
-        (None, None) => Age::Unknown,
+        error: Some((what, next)),
     }
 }

@@ -32,7 +32,7 @@ fn show(common: &Common) -> Outcome {
     for listing in &listings {
         let Some(error) = &listing.error else { continue };
         let trouble = Trouble::from(Failure::of_backend(&listing.layer, error.clone()));
-        if control.config.environment == Some(Environment::Production) {
+        if control.mount(&listing.layer)?.required {
             return Err(trouble);
         }
         aside(&format!("WARNING: {} is left out: {}", listing.layer, trouble.text));

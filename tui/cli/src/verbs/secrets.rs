@@ -18,7 +18,6 @@ use quarterdeck_control::observe::ask_all;
 use quarterdeck_control::overview::{LayerListing, elsewhere, secret_rows};
 use quarterdeck_control::serve::{Ask, Control, Done};
 use quarterdeck_control::{Expected, Kind, Value, VersionId};
-use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::request::{Purpose, Request, Target};
 use quarterdeck_domain::sanitise;
@@ -197,12 +196,12 @@ fn not_shown(control: &Control, listings: &[LayerListing]) {
     }
 }
 
-/// Says which layers could not be listed. In Production, or when that layer was asked for, it is an error.
+/// Says which layers could not be listed. Where the layer must not be missing (Production), or was asked for, it is an error.
 fn failed_layers(control: &Control, listings: &[LayerListing], wanted: Option<&str>) -> Outcome {
     for listing in listings.iter().filter(|listing| wanted.is_none_or(|wanted| listing.layer == wanted)) {
         let Some(error) = &listing.error else { continue };
         let trouble = Trouble::from(Failure::of_backend(&listing.layer, error.clone()));
-        if wanted.is_some() || control.config.environment == Some(Environment::Production) {
+        if wanted.is_some() || control.mount(&listing.layer)?.required {
             return Err(trouble);
         }
         aside(&format!("WARNING: {} is left out: {}", listing.layer, trouble.text));

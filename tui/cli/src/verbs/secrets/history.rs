@@ -1,17 +1,14 @@
 //! `secrets history`: the versions of a secret with their labels and ages, who shadows whom, and what else its backend
 //! tells. Refuses values: nothing is read for it.
 
-use super::{LOOK, all_rows, located};
+use super::{LOOK, located};
 use crate::args::Common;
 use crate::output::{self, Outcome};
 use crate::rows;
 use crate::session::session;
 use jiff::Timestamp;
-use quarterdeck_control::failure::Failure;
-use quarterdeck_control::overview::secret_rows;
-use quarterdeck_control::serve::{Control, Done};
 use quarterdeck_domain::overview::{Holder, SecretDetail, VersionRow};
-use quarterdeck_domain::request::{Request, Target};
+use quarterdeck_domain::request::Request;
 use quarterdeck_domain::rotation::Age;
 use quarterdeck_domain::sanitise;
 use serde_json::{Value, json};
@@ -22,59 +19,13 @@ pub(super) fn run(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
     control.permit(&Request::Inspect { target: control.named(name, layer) })?;
     let target = located(&control, name, layer)?.target;
     let now = Timestamp::now();
-    let detail = inspect(&control, &target, now)?;
+    let detail = control.inspect(&target)?;
     if common.json {
         output::data(&data(&detail, now));
     } else {
         text(&detail, now);
     }
     Ok(0)
-}
-
-/// What the layer's backend tells of it, and every layer that lists it.
-fn inspect(control: &Control, target: &Target, now: Timestamp) -> Result<SecretDetail, Failure> {
-    let nothing = || Failure::Senseless { what: "the backend told nothing".into(), next: String::new() };
-    let done = control.serve(Request::Inspect { target: target.clone() }.into())?;
-    let Done::Inspected(told) = done else { return Err(nothing()) };
-    let at = |unix: Option<i64>| unix.and_then(|unix| Timestamp::from_second(unix).ok());
-    let versions = told.versions.iter().map(|version| VersionRow {
-        id: version.id.0.clone(),
-        stage: match version.stage.map(|stage| format!("{stage:?}")).as_deref() {
-            Some("Pending") => "pending",
-            Some("Current") => "current",
-            Some("Previous") => "previous",
-            Some("Retired") => "retired",
-            _ => "",
-        },
-        labels: version.labels.clone(),
-        age: match (at(version.created_at), at(version.not_after)) {
-            (Some(at), _) => Age::Since(at),
-            (None, Some(at)) => Age::AtLeastSince(at),
-            (None, None) => Age::Unknown,
-        },
-        gone: match (version.destroyed, version.deleted) {
-            (true, _) => "destroyed",
-            (false, true) => "deleted",
-            (false, false) => "",
-        },
-    });
-    Ok(SecretDetail {
-        name: target.name.clone(),
-        layer: target.layer.clone(),
-        versions: versions.collect(),
-        holders: holders(control, target, now),
-        labels: told.metadata.into_iter().collect(),
-        facts: told.facts,
-        asked_at: now,
-        error: None,
-    })
-}
-
-fn holders(control: &Control, target: &Target, now: Timestamp) -> Vec<Holder> {
-    let (_, listings) = all_rows(control, now);
-    let alone = |listing| secret_rows(std::slice::from_ref(listing), &control.state(), &control.config, now);
-    let rows = listings.iter().flat_map(alone).filter(|row| row.name == target.name);
-    rows.map(|row| Holder { layer: row.layer, name: row.name, version: row.version, age: row.age }).collect()
 }
 
 fn data(detail: &SecretDetail, now: Timestamp) -> Value {
