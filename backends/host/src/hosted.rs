@@ -161,11 +161,14 @@ impl Hosted {
         }
     }
 
-    /// Before a change: the folders to write are there, and within reach.
-    fn prepare_ground(&self, deadline: Instant) -> Result<()> {
+    /// Before a change: the folders to write are there, and within reach. What is a backend's own may be no change at all,
+    /// so nothing is made for it.
+    fn prepare_ground(&self, request: &Request) -> Result<()> {
         // Its start says what ground it is on.
-        self.line(deadline)?;
-        lock(&self.shared.ground).prepare();
+        self.line(Instant::now() + request.within)?;
+        if !matches!(request.operation, Operation::Extra(_)) {
+            lock(&self.shared.ground).prepare();
+        }
         self.start_on_moved_ground();
         Ok(())
     }
@@ -219,7 +222,7 @@ impl Carrier for Hosted {
 
     fn carry(&self, request: Request) -> Reply {
         let changes = request.operation.changes_something();
-        if changes && let Err(error) = self.prepare_ground(Instant::now() + request.within) {
+        if changes && let Err(error) = self.prepare_ground(&request) {
             return Reply { answer: Err(error), secret: None };
         }
         let reply = self.call(&request);

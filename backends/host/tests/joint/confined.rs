@@ -3,7 +3,7 @@
 
 use crate::runner::Test;
 use crate::{CALL, PATIENCE, name, setup, spec};
-use quarterdeck_contract::{BackendError, ErrorKind, Extra, SecretsBackend, Setting};
+use quarterdeck_contract::{BackendError, ErrorKind, Expected, Extra, SecretsBackend, Setting, Value};
 use quarterdeck_host::{HostSpec, Hosted, Kernel, PluginManifest};
 use std::collections::BTreeMap;
 use std::fs;
@@ -287,7 +287,9 @@ fn a_folder_to_write_is_made_for_a_change() {
     let folder = home.path().join("a/b");
     let backend = confined(manifest(&[], &[&folder], &[], false));
     backend.health(CALL).unwrap();
-    assert!(!folder.exists(), "nothing is made by looking");
+    assert_eq!(attempt(&backend, "make", folder.join("new")).unwrap_err().kind, ErrorKind::Unreachable);
+    assert!(!folder.exists(), "nothing is made by looking, and for what is the backend's own");
+    backend.write(&name("x"), Value::text("v"), &Expected::Anything, CALL).unwrap();
     given(&backend, "make", folder.join("new"));
     assert_eq!(fs::read_to_string(folder.join("new")).unwrap(), "made");
     refused(&backend, "make", home.path().join("a/beside"));
