@@ -5,6 +5,7 @@
 mod house;
 
 mod audit;
+mod boundary;
 mod kill;
 mod layers;
 mod pages;
