@@ -21,7 +21,7 @@ fn it_works_when_it_is_called_by_a_link() {
     std::os::unix::fs::symlink(house.program(), &link).expect("a link");
     let output = house.command(&link).args(["plugins", "list", "--json"]).output().expect("it starts");
     let plugins: serde_json::Value = serde_json::from_slice(&output.stdout).expect("data");
-    assert_eq!(plugins.as_array().map(Vec::len), Some(2));
+    assert_eq!(plugins.as_array().map(Vec::len), Some(4));
 }
 
 #[test]

@@ -6,8 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-const PLUGINS: [&str; 4] =
-    ["libquarterdeck_env.so", "libquarterdeck_fernet.so", "env.plugin.toml", "fernet.plugin.toml"];
+const PLUGINS: [&str; 4] = ["env", "vault", "aws", "fernet"];
 const MISBEHAVE: &str = "libquarterdeck_misbehave.so";
 
 /// The installed program, with its plugins beside it.
@@ -16,7 +15,8 @@ pub(crate) fn program() -> PathBuf {
     PROGRAM
         .get_or_init(|| {
             let folder = folder("installed");
-            PLUGINS.iter().for_each(|name| link(&built().join(name), &folder.join(name)));
+            let files = |name: &&str| [format!("libquarterdeck_{name}.so"), format!("{name}.plugin.toml")];
+            PLUGINS.iter().flat_map(files).for_each(|name| link(&built().join(&name), &folder.join(&name)));
             let program = folder.join("quarterdeck");
             link(Path::new(env!("CARGO_BIN_EXE_quarterdeck")), &program);
             program

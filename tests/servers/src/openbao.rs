@@ -213,7 +213,7 @@ impl OpenBao {
     #[track_caller]
     pub fn start_again(&mut self) {
         let _ = std::fs::remove_file(self.log_file());
-        assert!(self.run(), "somebody else has taken the port of {}", self.address());
+        assert!(self.run(), "somebody else has taken the port of {}:\n{}", self.address(), self.log());
     }
 
     /// Freezes it: it takes connections and answers nothing.
@@ -289,7 +289,6 @@ impl OpenBao {
         let end = std::time::Instant::now() + crate::PATIENCE;
         while !self.is_ready() {
             if self.running.as_ref().is_some_and(Held::lost_its_port) {
-                self.running = None;
                 return false;
             }
             assert!(std::time::Instant::now() < end, "OpenBao does not get ready:\n{}", self.log());
@@ -314,11 +313,13 @@ impl OpenBao {
     /// Writes the configuration, the key of the seal, the certificates.
     fn prepare(&self) {
         std::fs::create_dir(self.at("raft")).expect("a folder");
-        let (cluster, _) = free_ports();
+        // Else a listener's port for its cluster is the next one, which is the other listener's.
+        let (cluster, other) = free_ports();
         let mut config = format!(
             "api_addr = \"{}\"\ncluster_addr = \"https://127.0.0.1:{cluster}\"\n\
              storage \"raft\" {{\n  path = \"{}\"\n  node_id = \"one\"\n  performance_multiplier = 1\n}}\n\
-             listener \"tcp\" {{\n  address = \"127.0.0.1:{}\"\n  tls_disable = true\n}}\n",
+             listener \"tcp\" {{\n  address = \"127.0.0.1:{}\"\n  cluster_address = \"127.0.0.1:{cluster}\"\n  \
+             tls_disable = true\n}}\n",
             self.address(),
             self.at("raft"),
             self.port,
@@ -329,6 +330,7 @@ impl OpenBao {
             std::fs::write(self.at("seal.key"), [7; 32]).expect("a file");
             config += &REAL
                 .replace("TLS_PORT", &self.tls.to_string())
+                .replace("CLUSTER_PORT", &other.to_string())
                 .replace("FOLDER", self.folder.path().to_str().expect("a plain path"));
         }
         std::fs::write(self.at("server.hcl"), config).expect("a file");
@@ -338,6 +340,7 @@ impl OpenBao {
 const REAL: &str = r#"
 listener "tcp" {
   address = "127.0.0.1:TLS_PORT"
+  cluster_address = "127.0.0.1:CLUSTER_PORT"
   tls_cert_file = "FOLDER/server.pem"
   tls_key_file = "FOLDER/server.key"
 }

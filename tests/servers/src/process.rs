@@ -48,9 +48,10 @@ impl Held {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// True when it found its port taken, by whoever was quicker.
+    /// True when it found its port taken, by whoever was quicker. OpenBao goes on without one for a cluster.
     pub(crate) fn lost_its_port(&self) -> bool {
-        self.log().to_lowercase().contains("address already in use")
+        let log = self.log().to_lowercase();
+        log.lines().any(|line| line.contains("address already in use") && !line.contains("cluster-listener"))
     }
 }
 
