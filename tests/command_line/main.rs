@@ -14,6 +14,7 @@ mod plugins;
 mod roles;
 mod shapes;
 mod streams;
+mod surroundings;
 mod transcripts;
 mod trouble;
 mod values;
