@@ -11,6 +11,7 @@ mod layers;
 mod pages;
 mod places;
 mod plugins;
+mod policies;
 mod roles;
 mod shapes;
 mod streams;

@@ -30,7 +30,7 @@ fn another_library_than_the_pinned_one_is_6_and_says_its_sum() {
     let said = house.run(&["plugins", "verify"]).expect_status(6).stdout;
     let sum = env.split('"').nth(1).expect("a sum");
     assert!(said.contains(sum) && said.contains("pinned"), "{said}");
-    assert!(said.contains("next"), "{said}");
+    assert!(said.contains("REFUSED") && said.contains("Put the right library back"), "{said}");
 }
 
 #[test]

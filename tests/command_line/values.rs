@@ -101,3 +101,12 @@ fn a_version_names_the_value_and_guards_a_change() {
     set("three", &["--if-version", &two]).expect_status(0);
     assert_eq!(house.run(&["secrets", "get", "desk.a"]).expect_status(0).stdout, "three\n");
 }
+
+#[test]
+fn a_key_that_begins_with_a_hyphen_is_a_key_and_no_option() {
+    let house = House::guide("qa");
+    house.run(&["secrets", "set", "desk.a", "b"]).expect_status(0);
+    let key = "-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let said = house.run(&["secrets", "rekey", "--new-key", key]).expect_status(0);
+    assert!(said.stdout.contains("sealed with the new key"), "{}", said.stdout);
+}

@@ -227,7 +227,8 @@ pub(crate) enum Secrets {
     #[command(visible_alias = "rotate-key")]
     Rekey {
         /// The new key; `-` reads it from standard input.
-        #[arg(long, value_name = "KEY")]
+        // One key in 64 begins with a hyphen.
+        #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
         new_key: String,
         /// The layer.
         #[arg(long, default_value = "fernet")]

@@ -8,8 +8,8 @@ use quarterdeck_domain::words::{WORDS, find};
 
 const CONFIGURATION: &str = "\
 Files, later wins: /etc/quarterdeck/quarterdeck.toml, ~/.config/quarterdeck/quarterdeck.toml, ./quarterdeck.toml.
-In Production [person], [plugins], [layers], [secret], [backend], [kill_switch], [engine], [market] and [desk] count only
-from /etc, owned by root.
+In Production [person], [plugins], [layers], [secret], [boundary], [backend], [kill_switch], [engine], [market] and [desk]
+count only from /etc, owned by root.
 
   [environment]                   [[person]]                    [[secret]]
   name = \"qa\"                     name = \"alice\"                name = \"prod/trader/ibkr-api-key\"
@@ -33,6 +33,17 @@ from /etc, owned by root.
                                   phone = \"+1 203 555 0142\"     close = \"16:00\"
                                                                 days = [\"mon\", \"tue\"]
                                                                 holidays = [\"2026-12-25\"]
+
+  [backend.vault]                                 [backend.aws.settings]
+  secret_files = { token = \"vault-token\" }        region = \"eu-west-1\"
+  [backend.vault.settings]                        profile = \"desk\"
+  address = \"https://vault.example.com:8200\"
+  prefix = \"algo-trade/\"                          [[boundary]]
+                                                  environment = \"production\"
+  [plugins.pinned]                                names = [\"live/*\"]
+  vault = \"5eb69edede57d572...\"
+
+Settings of vault and aws: docs/vault.md, docs/aws.md.
 'quarterdeck config check' names what is wrong, with its line.";
 
 const LAYERS: &str = "\

@@ -64,7 +64,11 @@ fn found(
     let hit = |row: SecretRow| match winners.iter().find(|won| won.layer == row.layer && won.name == row.name) {
         Some(won) => Hit { row: won.clone(), overridden_by: None },
         None => {
-            let won = winners.iter().find(|won| won.name == row.name);
+            // It lost by its own name, by the key that configuration ties it to, or by the key inside a secret.
+            let tied = control.config.secret(&row.name).and_then(|secret| secret.key.as_deref());
+            let inside = row.name.split_once('#').map(|(_, key)| key);
+            let names = [Some(row.name.as_str()), tied, inside];
+            let won = winners.iter().find(|won| won.shadows.contains(&row.layer) && names.contains(&Some(&won.name)));
             let layer = won.map_or_else(|| "another layer".to_owned(), |won| won.layer.clone());
             Hit { row, overridden_by: Some(layer) }
         }
