@@ -27,7 +27,7 @@ pub(crate) async fn health(ask: &Ask, settings: &Settings, calls: &Calls) -> Res
     }
     let place = &ask.session.place;
     let login = ask.session.login();
-    let account = place.account.get().map(|account| format!("…{}", &account[account.len().saturating_sub(4)..]));
+    let account = place.account.get().map(|account| format!("****{}", &account[account.len().saturating_sub(4)..]));
     let who = caller.splitn(6, ':').nth(5).unwrap_or_default().to_owned();
     let mut facts = Vec::new();
     let mut put = |label: &str, text: Option<String>| {

@@ -103,7 +103,7 @@ fn facts(work: &Work<'_>, health: &mut Health, token: &Value, held: &Held, versi
     facts.push(("log-in", work.client.session.way()));
     let text = |name: &str| token.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     facts.extend(text("display_name").map(|name| ("token", name.to_owned())));
-    facts.extend(text("accessor").map(|accessor| ("accessor", format!("…{}", last_four(accessor)))));
+    facts.extend(text("accessor").map(|accessor| ("accessor", format!("..{}", last_four(accessor)))));
     let policies: Vec<&str> =
         token.get("policies").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     if !policies.is_empty() {
