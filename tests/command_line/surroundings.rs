@@ -30,17 +30,17 @@ fn guide(bao: &OpenBao) -> House {
 fn each_key_of_the_guides_path_is_a_configuration_key() {
     let bao = OpenBao::dev();
     let mut house = guide(&bao);
-    for name in ["password", "algo-trade/broker#password"] {
+    for name in ["broker.password", "algo-trade/broker#password"] {
         let said = house.run(&["secrets", "get", name]).expect_status(0);
         assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("in vault\n", ""), "{name}");
     }
     // The token is told nothing of other names, and they are no part of the layer: what is below answers, unwarned.
     let below = house.run(&["secrets", "get", "desk.a"]).expect_status(0);
     assert_eq!((below.stdout.as_str(), below.stderr.as_str()), ("in fernet\n", ""));
-    house.set_var("DP_PASSWORD", "from here");
-    assert_eq!(house.run(&["secrets", "get", "password"]).expect_status(0).stdout, "from here\n");
+    house.set_var("DP_BROKER__PASSWORD", "from here");
+    assert_eq!(house.run(&["secrets", "get", "broker.password"]).expect_status(0).stdout, "from here\n");
     let rows = house.run(&["secrets", "list", "--json"]).expect_status(0).json();
-    let row = rows.as_array().expect("rows").iter().find(|row| row["name"] == "password").expect("it is listed");
+    let row = rows.as_array().expect("rows").iter().find(|row| row["name"] == "broker.password").expect("it is listed");
     assert_eq!((&row["layer"], &row["shadows"]), (&json!("env"), &json!(["vault"])));
     let told = house.run(&["secrets", "history", "algo-trade/broker#password", "--json"]).expect_status(0).json();
     let holders: Vec<_> =
@@ -55,9 +55,9 @@ fn the_token_that_a_log_in_left_serves_while_it_is_private() {
     let token = house.vars()["VAULT_TOKEN"].clone();
     house.drop_var("VAULT_TOKEN");
     let file = house.write("home/.vault-token", format!("{token}\n"));
-    assert_eq!(house.run(&["secrets", "get", "password"]).expect_status(0).stdout, "in vault\n");
+    assert_eq!(house.run(&["secrets", "get", "broker.password"]).expect_status(0).stdout, "in vault\n");
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("ours");
-    let said = house.run(&["secrets", "get", "password", "--layer", "vault"]);
+    let said = house.run(&["secrets", "get", "broker.password", "--layer", "vault"]);
     assert!(said.status != 0 && said.stderr.contains("chmod 600"), "{said:?}");
     assert!(!said.stderr.contains(&token), "{}", said.stderr);
 }
@@ -70,7 +70,8 @@ fn a_path_of_another_environment_is_no_layer_here() {
     house.set_var("VAULT_TOKEN", bao.root_token());
     for path in ["secret/data/prod/broker", "secret/data//PROD/broker"] {
         house.set_var("DP_VAULT_PATH", path);
-        for words in [&["secrets", "get", "password", "--layer", "vault"][..], &["secrets", "list", "--layer", "vault"]]
+        for words in
+            [&["secrets", "get", "broker.password", "--layer", "vault"][..], &["secrets", "list", "--layer", "vault"]]
         {
             let said = house.run(words);
             assert!(said.status != 0 && said.stderr.contains("its path belongs to PRODUCTION"), "{said:?}");

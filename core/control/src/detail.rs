@@ -58,7 +58,7 @@ impl Control {
     fn key_of(&self, target: &Target) -> String {
         let tied = self.config.file.secret.iter().find(|secret| secret.name == target.name);
         let by_layer = || self.mount(&target.layer).ok()?.key_of(&target.name);
-        tied.and_then(|secret| secret.key.as_deref()).or_else(by_layer).unwrap_or(&target.name).to_owned()
+        tied.and_then(|secret| secret.key.clone()).or_else(by_layer).unwrap_or_else(|| target.name.clone())
     }
 }
 

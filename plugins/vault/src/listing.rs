@@ -44,6 +44,10 @@ pub(crate) async fn list(work: &Work<'_>, page: &PageRequest) -> Result<Page> {
     let limit = if page.limit == 0 { PAGE } else { (page.limit as usize).min(LARGEST_PAGE) };
     let after = page.after.as_deref();
     let mut entries = layer(work, &page.prefix).await?;
+    let under = work.mounted.under.as_str();
+    for key in entries.iter_mut().filter(|_| !under.is_empty()).filter_map(|entry| entry.key.as_mut()) {
+        *key = format!("{under}.{key}");
+    }
     let layers: BTreeSet<String> = entries.iter().map(|entry| path_of(entry.name.as_str()).to_owned()).collect();
     let walked = walk(work, &page.prefix, after, limit, &layers).await?;
     entries.retain(|entry| {

@@ -20,6 +20,8 @@ pub(crate) struct Mounted {
     pub(crate) layer: Option<String>,
     /// The secret that its password comes from, in the mount.
     pub(crate) password: Option<String>,
+    /// What the layer's keys are under in the configuration: `broker`; empty for nothing.
+    pub(crate) under: String,
 }
 
 impl Mounted {
@@ -74,7 +76,7 @@ pub(crate) fn resolve(settings: &Settings, answer: Option<&Answer>) -> Result<Mo
         }),
     };
     let (layer, password) = (inside(&settings.path, "path")?, inside(&settings.password_path, "password_path")?);
-    Ok(Mounted { mount, kv, asked: asked.is_some(), layer, password })
+    Ok(Mounted { mount, kv, asked: asked.is_some(), layer, password, under: settings.under.clone() })
 }
 
 /// The mount's path and version by its own answer.

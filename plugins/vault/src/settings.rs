@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) path: Option<String>,
     /// The secret that its password comes from, as a full path.
     pub(crate) password_path: Option<String>,
+    /// What the layer's keys are under in the configuration: `broker`; empty for nothing.
+    pub(crate) under: String,
     /// What is browsed: names that begin with this.
     pub(crate) prefix: String,
     /// Names known where LIST is denied.
@@ -119,6 +121,7 @@ impl Settings {
             kv,
             path: path(setup, "path")?,
             password_path: path(setup, "password_path")?,
+            under: setup.text("under").unwrap_or_default().trim_matches('.').to_owned(),
             prefix: setup.text("prefix").unwrap_or_default().trim_start_matches('/').to_owned(),
             names,
             ca_file: text(setup, "ca_file", "VAULT_CACERT").map(PathBuf::from),

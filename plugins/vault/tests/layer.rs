@@ -49,6 +49,11 @@ fn the_layers_keys_are_listed_as_configuration_keys_and_no_value_is_read() {
     assert_eq!(names(&*backend, "algo-trade/broker#", 0).len(), 3);
     assert_eq!(proxy.count("/v1/secret/data/"), 0, "a listing reads no value: {:?}", proxy.seen());
 
+    let under =
+        layer(Given::default().text("address", &proxy.address()).secret("token", "root").text("under", "broker"));
+    let keys: Vec<_> = with_keys(&*under, 0).into_iter().filter_map(|(_, key)| key).collect();
+    assert_eq!(keys, ["broker.api.key", "broker.user", "broker.password"]);
+
     let first = &entries(&*backend, "", 0)[0];
     assert_eq!(first.version, Some(VersionId("1".into())));
     assert!(first.created_at.is_some());

@@ -140,7 +140,7 @@ impl Mount {
     }
 
     /// The configuration key that a name is, as far as configuration tells.
-    pub(crate) fn key_of<'a>(&self, name: &'a str) -> Option<&'a str> {
+    pub(crate) fn key_of(&self, name: &str) -> Option<String> {
         self.scope.key_of(name)
     }
 

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub(super) struct Scope {
     /// The secrets whose keys are configuration keys, as they may be called in their mount.
     secrets: Vec<String>,
+    /// What those keys are under in the configuration; empty for nothing.
+    under: String,
     /// What every name of the layer begins with.
     prefix: String,
 }
@@ -28,7 +30,8 @@ impl Scope {
                 }
             }
         }
-        Self { secrets, prefix: text("prefix").unwrap_or_default().to_owned() }
+        let under = text("under").unwrap_or_default().trim_matches('.').to_owned();
+        Self { secrets, under, prefix: text("prefix").unwrap_or_default().to_owned() }
     }
 
     /// The name of a key, by the backend's listing of those secrets alone.
@@ -51,9 +54,9 @@ impl Scope {
     }
 
     /// The key that a name of those secrets is.
-    pub(super) fn key_of<'a>(&self, name: &'a str) -> Option<&'a str> {
-        let (secret, key) = name.split_once('#')?;
-        self.secrets.iter().any(|own| own == secret).then_some(key)
+    pub(super) fn key_of(&self, name: &str) -> Option<String> {
+        let (_, key) = name.split_once('#').filter(|(secret, _)| self.secrets.iter().any(|own| own == secret))?;
+        Some(if self.under.is_empty() { key.to_owned() } else { format!("{}.{key}", self.under) })
     }
 }
 
@@ -90,7 +93,9 @@ mod tests {
         };
         let layer = of(&[("path", "secret/data/algo/broker")]);
         assert!(layer.browses("algo/broker#host") && !layer.browses("broker.host"));
-        assert_eq!((layer.key_of("algo/broker#a.b"), layer.key_of("other#a")), (Some("a.b"), None));
+        assert_eq!((layer.key_of("algo/broker#a.b"), layer.key_of("other#a")), (Some("a.b".into()), None));
+        let guides = of(&[("path", "secret/data/algo/broker"), ("under", "broker")]);
+        assert_eq!(guides.key_of("algo/broker#host").as_deref(), Some("broker.host"));
         assert!(of(&[]).browses("anything"));
         let part = of(&[("prefix", "qa/")]);
         assert!(part.browses("qa/x") && !part.browses("broker.host"));

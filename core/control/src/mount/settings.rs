@@ -19,6 +19,9 @@ const VAULT: &[Meaning] = &[
     ("password_path", &["DP_VAULT_PATH_PASSWORD"]),
 ];
 
+/// The parts of the guide's configuration (R1.8).
+const SECTIONS: [&str; 6] = ["broker", "ibkr", "data", "execution", "security", "logging"];
+
 const AWS: &[Meaning] = &[
     ("region", &["AWS_REGION", "AWS_DEFAULT_REGION"]),
     ("profile", &["AWS_PROFILE"]),
@@ -115,6 +118,12 @@ impl Wish<'_> {
             || settings.get("enforce_https") == Some(&Setting::Flag(true))
             || self.surroundings.switched_on("DP_SECURITY__ENFORCE_HTTPS");
         settings.insert("enforce_https".into(), Setting::Flag(enforced));
+        // The guide's own path ends in `broker`, and what it holds is the configuration's `broker.host`, `broker.password`.
+        if let (Some(Setting::Text(path)), false) = (settings.get("path"), settings.contains_key("under"))
+            && let Some(section) = SECTIONS.into_iter().find(|section| path.rsplit('/').next() == Some(*section))
+        {
+            settings.insert("under".into(), Setting::Text(section.into()));
+        }
         Ok(())
     }
 
