@@ -175,7 +175,6 @@ pub const EVERY: SignedDuration = SignedDuration::from_secs(30);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::File;
     use quarterdeck_contract::{ErrorKind, SecretName};
     use quarterdeck_domain::state::{SecretHistory, Written};
 
@@ -184,7 +183,7 @@ mod tests {
     }
 
     fn config(environment: Environment) -> Config {
-        Config { file: File::default(), files: Vec::new(), environment: Some(environment), warnings: Vec::new() }
+        Config { environment: Some(environment), ..Config::default() }
     }
 
     fn layer(name: &str, keys: &[(&str, Option<i64>)]) -> LayerListing {

@@ -1,6 +1,7 @@
 //! Configuration: found, merged, parsed once. Refuses to guess an environment, and in Production refuses roles, policy
 //! and plugins from any file that root does not own.
 
+mod claims;
 pub mod duration;
 mod market;
 mod merge;
@@ -123,6 +124,8 @@ pub struct Config {
     pub environment: Option<Environment>,
     /// Things that were left aside, loudly.
     pub warnings: Vec<String>,
+    /// What every file that counts says of whose a name is: a later file adds to it and takes nothing away.
+    pub claims: Vec<Claim>,
 }
 
 impl Config {
@@ -145,6 +148,7 @@ impl Config {
                 if planted {
                     let why = "it belongs to somebody else, or everybody can write it";
                     strip(&mut table, &merge::PRIVILEGED, &place, why, &mut warnings);
+                    strip(&mut table, &["environment"], &place, why, &mut warnings);
                 }
                 found.push((place.clone(), table, trusted));
             }
@@ -152,22 +156,32 @@ impl Config {
         let all = lay_all(found.iter().map(|(_, table, _)| table.clone()));
         let trusted_only = lay_all(found.iter().filter(|(.., trusted)| *trusted).map(|(_, table, _)| table.clone()));
         let environment = environment(surroundings, wanted, &all, &trusted_only)?;
-        let aliases = table_of(&all).aliases;
+        let production = environment == Some(Environment::Production);
+        let aliases = aliases(&found, production);
+        let counts = found.iter().filter(|(.., trusted)| *trusted || !production);
+        let claims = counts.map(|(_, table, _)| claims::of(table, &aliases)).collect::<Result<Vec<_>, _>>()?.concat();
         let merged = lay_all(found.iter().map(|(file, table, trusted)| {
             let mut table = table.clone();
-            if environment == Some(Environment::Production) && !trusted {
+            if production && !trusted {
                 let etc = surroundings.etc.join(FILE_NAME);
                 let why = format!("in Production it counts only from {} owned by root", etc.display());
                 strip(&mut table, &merge::PRIVILEGED, file, &why, &mut warnings);
+                if let Some(toml::Value::Table(inner)) = table.get_mut("environment")
+                    && inner.remove("aliases").is_some()
+                {
+                    warnings.push(format!("[environment] aliases of {} were left aside: {why}", file.display()));
+                }
             }
             strip_of_another(&mut table, file, environment, &aliases, &mut warnings);
             table
         }));
-        let file: File = merged.try_into().map_err(|error: toml::de::Error| ConfigError::Value {
+        let mut file: File = merged.try_into().map_err(|error: toml::de::Error| ConfigError::Value {
             key: "all files together".into(),
             what: error.message().to_owned(),
         })?;
-        let config = Self { file, files: found.into_iter().map(|(file, ..)| file).collect(), environment, warnings };
+        file.environment.aliases = aliases;
+        let files = found.into_iter().map(|(file, ..)| file).collect();
+        let config = Self { file, files, environment, warnings, claims };
         config.check()?;
         Ok(config)
     }
@@ -199,28 +213,11 @@ impl Config {
 
     /// Which names belong to one environment alone. Checked when it was loaded.
     pub fn boundary(&self) -> Boundary {
-        let owner = |name: &str| Environment::parse(name, &self.file.environment.aliases).ok();
-        let claim = |owner, layer: &Option<String>, pattern: &str| Claim {
-            owner,
-            layer: layer.clone(),
-            pattern: pattern.to_owned(),
-        };
-        let aliases =
-            self.file.environment.aliases.iter().map(|(name, owner)| claim(*owner, &None, &format!("{name}/*")));
-        let tables = self.file.boundary.iter().flat_map(|table| {
-            let owner = owner(&table.environment);
-            table.names.iter().filter_map(move |pattern| Some(claim(owner?, &table.layer, pattern)))
-        });
-        let secrets = self.file.secret.iter().flat_map(|secret| {
-            let owner = secret.environment.as_deref().and_then(owner);
-            let names = std::iter::once(&secret.name).chain(&secret.key);
-            names.filter_map(move |name| Some(claim(owner?, &None, name)))
-        });
         let mounts = self.file.backend.values().filter_map(|backend| match backend.settings.get("mount") {
             Some(SettingValue::Text(mount)) => Some(mount.clone()),
             _ => None,
         });
-        Boundary::new(aliases.chain(tables).chain(secrets).collect()).with_mounts(mounts.collect())
+        Boundary::new(self.claims.clone()).with_mounts(mounts.collect())
     }
 
     /// What configuration says of one secret, by its backend name or its key.
@@ -259,19 +256,10 @@ impl Config {
                 return wrong(format!("[[person]] {}", person.name), unknown("role", &person.role, &known));
             }
         }
-        for table in &self.file.boundary {
-            if let Err(error) = Environment::parse(&table.environment, &self.file.environment.aliases) {
-                return wrong("[[boundary]] environment".into(), error.to_string());
-            }
-        }
         for secret in &self.file.secret {
             if let Some(class) = secret.class.as_deref().filter(|class| Class::parse(class).is_none()) {
                 let known = Class::ALL.map(Class::name);
                 return wrong(format!("[[secret]] {}", secret.name), unknown("class", class, &known));
-            }
-            let owner = secret.environment.as_deref();
-            if let Some(Err(error)) = owner.map(|name| Environment::parse(name, &self.file.environment.aliases)) {
-                return wrong(format!("[[secret]] {} environment", secret.name), error.to_string());
             }
         }
         self.check_plugins()?;
@@ -379,6 +367,16 @@ fn strip_of_another(
     strip(table, &["backend", "secret", "layers", "kill_switch", "engine", "market"], file, &why, warnings);
 }
 
+/// The names that mean an environment: in Production root's alone, and elsewhere root's before everybody's.
+fn aliases(found: &[(PathBuf, Table, bool)], production: bool) -> BTreeMap<String, Environment> {
+    let of = |wanted: bool| {
+        let tables = found.iter().filter(move |(.., trusted)| *trusted == wanted);
+        tables.flat_map(|(_, table, _)| table_of(table).aliases)
+    };
+    let others = of(false).filter(|_| !production);
+    others.chain(of(true)).collect()
+}
+
 /// `[environment]` of a table, as far as it can be read.
 fn table_of(from: &Table) -> schema::EnvironmentTable {
     from.get("environment").cloned().and_then(|value| value.try_into().ok()).unwrap_or_default()
@@ -397,8 +395,9 @@ fn environment(
         Wanted::Named(name) => Some(name.to_owned()),
         Wanted::AsConfigured => surroundings.var("DP_ENVIRONMENT").map(str::to_owned),
     };
+    let aliases = from_all.aliases.into_iter().chain(from_trusted.aliases).collect();
     match name.or(from_trusted.name).or(from_all.name) {
-        Some(name) => Ok(Some(Environment::parse(&name, &from_all.aliases)?)),
+        Some(name) => Ok(Some(Environment::parse(&name, &aliases)?)),
         None => Ok(None),
     }
 }

@@ -126,3 +126,66 @@ fn wrong_values_are_named_with_what_was_meant() {
         assert!(said.contains(want), "{text}: {said}");
     }
 }
+
+/// Every way to say less is a file that comes later and could drop, replace or empty what an earlier one says.
+#[test]
+fn a_later_file_adds_owners_of_names_and_takes_none_away() {
+    let first = "[environment]\naliases = { live = 'production' }\n[[boundary]]\nenvironment = 'production'\n\
+                 names = ['desk/*']\n[[secret]]\nname = 'one/x'\nenvironment = 'production'\n";
+    for later in [
+        "[environment]\naliases = { live = 'qa' }\n",
+        "[[boundary]]\nenvironment = 'qa'\nnames = ['zz/*']\n",
+        "boundary = []\nsecret = []\n",
+        "[[secret]]\nname = 'one/x'\nenvironment = 'qa'\n",
+        "[[secret]]\nname = 'other'\n",
+    ] {
+        let folder = house(&[("home/.config/quarterdeck/quarterdeck.toml", first), ("work/quarterdeck.toml", later)]);
+        let home = folder.path().join("home").display().to_string();
+        let config = Config::load(&world(folder.path(), &[("HOME", &home)]), Wanted::Named("qa")).expect("it loads");
+        for name in ["live/x", "desk/x", "one/x"] {
+            let owner = config.boundary().crossed("vault", name, config.environment);
+            assert_eq!(owner, Some(Environment::Production), "{name} after {later}");
+        }
+    }
+}
+
+#[test]
+fn what_a_file_of_another_environment_says_of_owners_stays() {
+    let text = "[environment]\nname = 'production'\n[[secret]]\nname = 'live/x'\nenvironment = 'production'\n";
+    let folder = house(&[("work/quarterdeck.toml", text)]);
+    let config = Config::load(&world(folder.path(), &[]), Wanted::Named("qa")).expect("it loads");
+    assert!(config.file.secret.is_empty(), "the rest of it is of Production");
+    assert_eq!(config.boundary().crossed("vault", "live/x", config.environment), Some(Environment::Production));
+}
+
+#[test]
+fn in_production_nobodys_file_but_roots_takes_a_name_away() {
+    for text in ["[environment]\naliases = { a = 'paper' }\n", "[[boundary]]\nenvironment = 'qa'\nnames = ['a/*']\n"] {
+        let folder = house(&[("work/quarterdeck.toml", text)]);
+        let config = Config::load(&world(folder.path(), &[]), Wanted::Named("production")).expect("it loads");
+        assert_eq!(config.boundary().crossed("vault", "a/x", config.environment), None, "{text}");
+        assert!(!config.warnings.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_strangers_file_names_no_environment() {
+    use std::os::unix::fs::PermissionsExt;
+    let text =
+        "[environment]\nname = 'paper'\naliases = { live = 'qa' }\n[[boundary]]\nenvironment = 'qa'\nnames = ['b/*']\n";
+    let folder = house(&[("work/quarterdeck.toml", text)]);
+    let file = folder.path().join("work/quarterdeck.toml");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).expect("ours");
+    let config = Config::load(&world(folder.path(), &[]), Wanted::AsConfigured).expect("it loads");
+    assert_eq!((config.environment, config.file.environment.aliases.len(), config.claims.len()), (None, 0, 0));
+    assert_eq!(config.warnings.iter().filter(|warning| warning.contains("[environment]")).count(), 1);
+}
+
+#[test]
+fn an_alias_is_a_plain_word_that_is_no_environments_own() {
+    for alias in ["prod", "Production", "dev", "qa", "*", "a/b", "", "a*"] {
+        let folder = house(&[("work/quarterdeck.toml", &format!("[environment]\naliases = {{ '{alias}' = 'qa' }}\n"))]);
+        let loaded = Config::load(&world(folder.path(), &[]), Wanted::Named("qa"));
+        assert!(matches!(loaded, Err(ConfigError::Value { .. })), "{alias}: {loaded:?}");
+    }
+}

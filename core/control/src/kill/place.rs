@@ -151,7 +151,7 @@ mod tests {
     fn config(folder: Option<&Path>) -> Config {
         let mut file = crate::config::File::default();
         file.kill_switch.folder = folder.map(Path::to_owned);
-        Config { file, files: Vec::new(), environment: None, warnings: Vec::new() }
+        Config { file, ..Config::default() }
     }
 
     #[test]

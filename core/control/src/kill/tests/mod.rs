@@ -118,7 +118,7 @@ pub(super) const TRADER: &str = "[[person]]\nname='alice'\nrole='trader'\n";
 
 pub(super) fn config(text: &str) -> Config {
     let file = toml::from_str(text).expect("a test's own configuration");
-    Config { file, files: Vec::new(), environment: Some(Environment::Qa), warnings: Vec::new() }
+    Config { file, environment: Some(Environment::Qa), ..Config::default() }
 }
 
 pub(super) fn who(role: Option<Role>, session: &str) -> Who {
