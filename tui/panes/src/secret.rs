@@ -184,20 +184,25 @@ fn history(model: &Model, row: &SecretRow) -> Vec<Line> {
         }
         None => "never through this program".into(),
     };
-    let change = if row.writable {
-        format!("quarterdeck secrets set {}", row.name)
-    } else {
-        format!("not from here: {} is set outside", row.layer)
+    let change = match (row.writable, may_be_a_map(row)) {
+        (false, _) => format!("not from here: {} is set outside", row.layer),
+        (true, false) => format!("quarterdeck secrets set {}", row.name),
+        (true, true) => format!("quarterdeck secrets set {}#KEY (one value: no #KEY)", row.name),
     };
     let by = row.written_by.clone().unwrap_or_else(|| "not through this program".into());
     let mut lines = vec![
         field("allowed", words::count(usize::try_from(days).unwrap_or(0), "day"), Role::Text),
         field("written by", by, Role::Text),
         field("last read", read, Role::Text),
-        field("to change it", change, Role::Text),
+        Line::Whole("to change it".into(), change, Role::Text),
     ];
     lines.extend(row.warnings.iter().map(|warning| Line::Whole("!".into(), warning.clone(), Role::Danger)));
     lines
+}
+
+/// A secret there may hold several keys, and its listing doesn't tell.
+fn may_be_a_map(row: &SecretRow) -> bool {
+    matches!(row.backend.as_str(), "vault" | "aws") && !row.name.contains('#')
 }
 
 /// How old this news is.

@@ -6,8 +6,8 @@ use crate::picture::{Fill, gauge};
 use crate::theme::Role;
 use crate::words;
 use jiff::SignedDuration;
-use quarterdeck_app::Model;
-use quarterdeck_domain::overview::SecretRow;
+use quarterdeck_app::{Action, Model};
+use quarterdeck_domain::overview::{BackendRow, Condition, SecretRow};
 use quarterdeck_domain::rotation::{Age, SecretState};
 use ratatui::layout::{Position, Rect};
 
@@ -57,6 +57,7 @@ impl View {
         let order = if list.worst_first() { "worst first" } else { "next due first" };
         let rest = match (list.known, list.filter.is_empty()) {
             (false, _) => "asking".to_owned(),
+            _ if list.rows.is_empty() && !unread(model).is_empty() => "not known".to_owned(),
             (true, true) => format!("{}, {order}", list.rows.len()),
             (true, false) => format!("{} of {} with '{}'", list.count(), list.rows.len(), list.filter),
         };
@@ -82,11 +83,29 @@ fn empty(model: &Model) -> Vec<String> {
     if !list.rows.is_empty() {
         return vec![format!("No name with '{}'. Esc shows all.", list.filter)];
     }
+    // What can't be read must not look like what was never stored.
+    let unread = unread(model);
+    if let Some(first) = unread.first() {
+        let whose: Vec<&str> = unread.iter().map(|row| row.name.as_str()).collect();
+        let mut lines = vec![format!("No secret can be shown: {} can't be read.", whose.join(", "))];
+        lines.extend(first.error.iter().flat_map(|(what, next)| [what.clone(), next.clone()]));
+        lines.retain(|line| !line.is_empty());
+        lines.push(format!("{} shows more.", model.setup.keymap.shown(Action::Backends)));
+        return lines;
+    }
+    if model.backends.rows.iter().any(|row| row.condition == Condition::Connecting) {
+        return vec!["Asking the backends for their names.".into()];
+    }
     vec![
         "No secret yet. To store the first one, in any shell:".into(),
         "  quarterdeck secrets set broker.password".into(),
         "It asks for the value, and the name appears here.".into(),
     ]
+}
+
+/// The backends that can't be read now.
+fn unread(model: &Model) -> Vec<&BackendRow> {
+    model.backends.rows.iter().filter(|row| matches!(row.condition, Condition::Down { .. })).collect()
 }
 
 fn row_of(model: &Model, row: &SecretRow, selected: bool) -> Row {

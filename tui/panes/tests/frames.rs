@@ -320,6 +320,34 @@ fn a_refusal_names_what_is_missing_and_the_line_that_grants_it() {
 }
 
 #[test]
+fn nothing_is_called_not_stored_while_a_layer_cant_be_read() {
+    for (columns, rows) in [(80, 24), (160, 48)] {
+        let mut model = bad(columns, rows);
+        update(&mut model, News::Secrets(Vec::new()), now());
+        press(&mut model, "2");
+        let shown = text(&model, true);
+        assert!(!shown.contains("No secret yet") && !shown.contains("SECRETS 0"), "{shown}");
+        assert!(shown.contains("No secret can be shown: vault can't be read."), "{shown}");
+        assert!(shown.contains("unseal the vault with three key holders"), "{shown}");
+    }
+}
+
+#[test]
+fn a_secret_that_may_be_a_map_is_changed_by_its_key() {
+    let mut model = quiet(160, 48);
+    let mut rows = model.secrets.rows.clone();
+    rows.truncate(2);
+    (rows[0].name, rows[1].name) = ("algo-trade/feed".into(), "algo-trade/broker#password".into());
+    update(&mut model, News::Secrets(rows), now());
+    press(&mut model, "2 g");
+    let shown = text(&model, true);
+    assert!(shown.contains("quarterdeck secrets set algo-trade/feed#KEY"), "{shown}");
+    press(&mut model, "j");
+    let shown = text(&model, true);
+    assert!(shown.contains("quarterdeck secrets set algo-trade/broker#password\n"), "{shown}");
+}
+
+#[test]
 fn a_token_is_amber_within_the_hour_red_within_ten_minutes_and_then_expired() {
     for (seconds, says, worry) in [
         (7_200, "2 h 00 m", false),
