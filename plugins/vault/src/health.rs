@@ -1,14 +1,13 @@
 //! Whether the layer can be read, by reading it: `/sys/health` says 200 also where the audit log is full and nothing
 //! works. Refuses to show more of a token than its accessor's last letters.
 
-use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::backend::Work;
-use crate::listing::of_layer;
+use crate::listing::{is_gone, look};
 use crate::refusal::Need;
 use crate::session::{Held, is_unknown};
 use crate::settings::{Kv, origin};
-use quarterdeck_contract::{Health, Result};
+use quarterdeck_contract::{ErrorKind, Health, Result};
 use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
@@ -41,9 +40,9 @@ pub(crate) async fn health(work: &Work<'_>) -> Result<Health> {
 async fn read(work: &Work<'_>, warnings: &mut Vec<String>) -> Result<String> {
     let client = work.client;
     if let Some(path) = &work.mounted.layer {
-        let read = read_secret(work, path).await.map_err(of_layer)?;
-        if let Some(password) = &work.mounted.password {
-            read_secret(work, password).await.map_err(of_layer)?;
+        let read = read_layer(work, path, warnings).await?;
+        if let Some(password) = work.mounted.password.as_ref().filter(|password| *password != path) {
+            read_layer(work, password, warnings).await?;
         }
         if work.client.settings.path.as_ref().is_some_and(|set| work.mounted.kv == Kv::Two && !set.contains("/data/")) {
             warnings.push("the path has no '/data/' and the mount is KV 2: other programs need it there".into());
@@ -70,19 +69,38 @@ async fn read(work: &Work<'_>, warnings: &mut Vec<String>) -> Result<String> {
     read_secret(work, name).await.map(|read| format!("{name} {read}"))
 }
 
-/// A secret's keys, or the secret where they can't be had.
-async fn read_secret(work: &Work<'_>, path: &str) -> Result<String> {
-    match work.mounted.kv {
-        Kv::One => work.kv1().read(path).await.map(|_| "readable".into()),
-        Kv::Two => {
-            let kv = work.kv2();
-            let version = match kv.subkeys(path).await?.filter(Answer::is_fine) {
-                Some(answer) => answer.data().pointer("/metadata/version").and_then(Value::as_u64).unwrap_or_default(),
-                None => kv.read(path, None).await?.version,
-            };
-            Ok(format!("v{version}"))
+/// The layer's own secret: that it is gone is a warning, since the rest of the mount is there.
+async fn read_layer(work: &Work<'_>, path: &str, warnings: &mut Vec<String>) -> Result<String> {
+    let (is, next) = match look(work, path).await {
+        Ok(seen) => {
+            if seen.is_plain {
+                warnings.push(format!(
+                    "the layer's secret {path} is one plain value and has no keys: 'quarterdeck secrets history {path}' \
+                     shows the versions before it"
+                ));
+            }
+            return Ok(shown(seen.version));
         }
-    }
+        Err(error) if is_gone(&error) => match error.kind {
+            ErrorKind::Deleted => ("deleted", format!("restore it with 'quarterdeck secrets restore {path}'")),
+            ErrorKind::Destroyed => ("destroyed", format!("write it anew with 'quarterdeck secrets set {path}#KEY'")),
+            _ => (
+                "not there",
+                format!("write it with 'quarterdeck secrets set {path}#KEY', or name another one (DP_VAULT_PATH)"),
+            ),
+        },
+        Err(error) => return Err(error),
+    };
+    warnings.push(format!("the layer's secret {path} is {is}: {next}"));
+    Ok(format!("is {is}"))
+}
+
+async fn read_secret(work: &Work<'_>, path: &str) -> Result<String> {
+    look(work, path).await.map(|seen| shown(seen.version))
+}
+
+fn shown(version: Option<u64>) -> String {
+    version.map_or_else(|| "readable".into(), |version| format!("v{version}"))
 }
 
 async fn server_version(work: &Work<'_>) -> Option<String> {

@@ -6,10 +6,9 @@
 //!     LIST "a/"  →  x  y/     stands gives the order of the whole names
 //! ```
 
-use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::backend::Work;
-use crate::content::all_keys;
+use crate::content::{all_keys, keys_of as keys_of_map};
 use crate::inspect::created_at;
 use crate::kv2::id;
 use crate::name::{folder, is_path};
@@ -71,16 +70,20 @@ fn path_of(name: &str) -> &str {
     name.split_once('#').map_or(name, |(path, _)| path)
 }
 
-/// The keys of the secret that the layer is, and of the one that its password comes from.
+/// The keys of the secret that the layer is, and of the one that its password comes from. One that is deleted or not there
+/// is its own name alone: what its keys were isn't known, and nobody may take the layer for one without them.
 async fn layer(work: &Work<'_>, prefix: &str) -> Result<Vec<Entry>> {
     let Some(path) = &work.mounted.layer else { return Ok(Vec::new()) };
     let may_begin = |path: &String| path.starts_with(prefix) || prefix.starts_with(path.as_str());
     if !may_begin(path) && !work.mounted.password.as_ref().is_some_and(may_begin) {
         return Ok(Vec::new());
     }
-    let mut entries = keys_of(work, path).await?;
+    let keys = keys_of(work, path).await?;
+    let is_known = keys.is_some();
+    let mut entries = keys.unwrap_or_else(|| nameless(path, None));
     let Some(password_path) = work.mounted.password.as_ref().filter(|other| *other != path) else { return Ok(entries) };
-    let mut others = keys_of(work, password_path).await?;
+    let others = keys_of(work, password_path).await?;
+    let mut others = others.unwrap_or_else(|| nameless(password_path, Some(PASSWORD)));
     let has_password = others.iter().any(|entry| entry.key.as_deref() == Some(PASSWORD));
     let taken: BTreeSet<String> = entries.iter().filter_map(|entry| entry.key.clone()).collect();
     // One secret per key: the password's own secret gives the password, the layer's gives all else.
@@ -88,43 +91,69 @@ async fn layer(work: &Work<'_>, prefix: &str) -> Result<Vec<Entry>> {
         entry.key = None;
     }
     for entry in &mut others {
-        entry.key = entry.key.take().filter(|key| key == PASSWORD || !taken.contains(key));
+        entry.key = entry.key.take().filter(|key| key == PASSWORD || is_known && !taken.contains(key));
     }
     entries.extend(others);
     Ok(entries)
 }
 
-/// A secret's keys as entries. That it is deleted, or not there, is an error: an empty layer would let a lower one count.
-async fn keys_of(work: &Work<'_>, path: &str) -> Result<Vec<Entry>> {
-    let entry = |key: String, version: Option<u64>, created_at: Option<i64>| {
-        let name = SecretName::parse(&format!("{path}#{key}"))?;
-        Some(Entry { key: Some(key), version: version.map(id), created_at, ..Entry::named(name) })
-    };
-    let read = match work.mounted.kv {
-        Kv::One => work.kv1().read(path).await,
-        Kv::Two => {
-            let kv = work.kv2();
-            if let Some(answer) = kv.subkeys(path).await?.filter(Answer::is_fine) {
-                let metadata = answer.data().get("metadata").unwrap_or(&Value::Null);
-                let version = metadata.get("version").and_then(Value::as_u64);
-                let keys = all_keys(answer.data().get("subkeys").unwrap_or(&Value::Null));
-                return Ok(keys.into_iter().filter_map(|key| entry(key, version, created_at(metadata))).collect());
-            }
-            kv.read(path, None).await
-        }
-    };
-    let found = read.map_err(of_layer)?;
-    let version = (found.version > 0).then_some(found.version);
-    Ok(all_keys(&found.tree.0).into_iter().filter_map(|key| entry(key, version, None)).collect())
+/// The entry of a secret whose keys can't be told.
+fn nameless(path: &str, key: Option<&str>) -> Vec<Entry> {
+    let name = SecretName::parse(path);
+    name.map(|name| Entry { key: key.map(str::to_owned), ..Entry::named(name) }).into_iter().collect()
 }
 
-/// A secret that the layer is, or takes its password from, is not there.
-pub(crate) fn of_layer(error: BackendError) -> BackendError {
-    match error.kind {
-        ErrorKind::NotFound => error
-            .hint("The layer is this secret (DP_VAULT_PATH, DP_VAULT_PATH_PASSWORD): write it, or name another one."),
-        _ => error,
+/// A secret's keys as entries; nothing where it is deleted or not there.
+async fn keys_of(work: &Work<'_>, path: &str) -> Result<Option<Vec<Entry>>> {
+    let seen = match look(work, path).await {
+        Err(error) if is_gone(&error) => return Ok(None),
+        seen => seen?,
+    };
+    let entry = |key: String| {
+        let name = SecretName::parse(&format!("{path}#{key}"))?;
+        let version = seen.version.map(id);
+        Some(Entry { key: Some(key), version, created_at: seen.created_at, ..Entry::named(name) })
+    };
+    Ok(Some(seen.keys.into_iter().filter_map(entry).collect()))
+}
+
+/// What can be seen of a secret without showing its values.
+pub(crate) struct Seen {
+    /// Dotted and sorted.
+    keys: Vec<String>,
+    pub(crate) version: Option<u64>,
+    created_at: Option<i64>,
+    /// It is one value and no map.
+    pub(crate) is_plain: bool,
+}
+
+/// Looks at a secret's keys; at the secret itself where they can't be had alone.
+pub(crate) async fn look(work: &Work<'_>, path: &str) -> Result<Seen> {
+    let seen = |tree: &Value, version: Option<u64>, created_at| {
+        let keys = all_keys(tree);
+        Seen { is_plain: !keys.is_empty() && keys_of_map(tree).is_empty(), keys, version, created_at }
+    };
+    if work.mounted.kv == Kv::One {
+        return Ok(seen(&work.kv1().read(path).await?.tree.0, None, None));
     }
+    let kv = work.kv2();
+    match kv.subkeys(path).await? {
+        Some(answer) if answer.is_fine() => {
+            let metadata = answer.data().get("metadata").unwrap_or(&Value::Null);
+            let version = metadata.get("version").and_then(Value::as_u64);
+            Ok(seen(answer.data().get("subkeys").unwrap_or(&Value::Null), version, created_at(metadata)))
+        }
+        Some(answer) => Err(kv.missing(path, None, &answer).doing(format!("reading the keys of '{path}'"))),
+        None => {
+            let found = kv.read(path, None).await?;
+            Ok(seen(&found.tree.0, Some(found.version), None))
+        }
+    }
+}
+
+/// True for a secret that is deleted, destroyed or was never there.
+pub(crate) fn is_gone(error: &BackendError) -> bool {
+    matches!(error.kind, ErrorKind::Deleted | ErrorKind::Destroyed | ErrorKind::NotFound)
 }
 
 /// Up to `limit` names behind `after` that begin with `prefix`, without those that are layers.

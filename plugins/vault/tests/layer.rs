@@ -136,16 +136,68 @@ fn a_deep_mount_is_listed_once_whatever_the_page() {
 }
 
 #[test]
-fn a_layer_that_is_deleted_or_not_there_is_an_error_and_not_empty() {
+fn a_layers_secret_that_is_deleted_or_not_there_is_told_and_takes_nothing_with_it() {
+    let server = OpenBao::dev();
+    algo(&server);
+    let given = || Given::token(&server, "root").text("path", "secret/data/algo-trade/broker").text("under", "broker");
+    let backend = given().backend();
+    let broker = name("algo-trade/broker");
+    let rest = ["algo-trade/broker-2", "algo-trade/vault-password", "zoo"];
+    let warned = |word: &str| {
+        let health = backend.health(CALL).expect("the mount is well");
+        let about = |warning: &&String| warning.contains(&format!("the layer's secret algo-trade/broker is {word}: "));
+        health.warnings.iter().find(about).cloned().unwrap_or_else(|| panic!("{health:?}"))
+    };
+
+    backend.delete(&broker, &Expected::Anything, CALL).expect("deleted");
+    let listed = entries(&*backend, "", 1);
+    assert_eq!(listed[0], Entry::named(broker.clone()), "its keys are not known");
+    assert_eq!(listed[1..].iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), rest);
+    assert!(warned("deleted").contains("secrets restore algo-trade/broker"));
+    assert_eq!(refusal(backend.read(&name("algo-trade/broker#user"), None, CALL)).kind, ErrorKind::Deleted);
+    assert!(backend.inspect(&broker, CALL).expect("inspected").versions[0].deleted);
+    backend.restore(&broker, CALL).expect("restored");
+    assert_eq!(names(&*backend, "algo-trade/broker#", 0).len(), 3);
+
+    let second = VersionId("2".into());
+    server.write("algo-trade/broker", &json!({ "value": "canary-plain" }));
+    let health = backend.health(CALL).expect("the mount is well");
+    assert!(health.warnings.iter().any(|warning| warning.contains("one plain value")), "{health:?}");
+    backend.delete(&broker, &Expected::Version(second.clone()), CALL).expect("deleted");
+    let first = backend.read(&broker, Some(&VersionId("1".into())), CALL).expect("an older version is read");
+    assert_eq!(first.version, Some(VersionId("1".into())));
+    backend.remove_version(&broker, &second, CALL).expect("destroyed");
+    assert!(warned("destroyed").contains("secrets set algo-trade/broker#KEY"));
+
+    server.root("DELETE", "secret/metadata/algo-trade/broker", &serde_json::Value::Null);
+    assert!(warned("not there").contains("secrets set algo-trade/broker#KEY"));
+    assert_eq!(names(&*backend, "", 0).len(), 4);
+    for expected in [Expected::Absent, Expected::Anything] {
+        let made = backend.write(&name("algo-trade/broker#user"), Value::text("canary"), &expected, CALL);
+        assert_eq!(made.expect("made with its first key"), VersionId("1".into()), "{expected:?}");
+        assert_eq!(with_keys(&*backend, 0)[0], ("algo-trade/broker#user".into(), Some("broker.user".into())));
+        server.root("DELETE", "secret/metadata/algo-trade/broker", &serde_json::Value::Null);
+    }
+}
+
+#[test]
+fn while_the_passwords_own_secret_is_gone_no_other_one_gives_the_password() {
     let server = OpenBao::dev();
     algo(&server);
     let backend = layer(Given::token(&server, "root"));
-    let listed = || refusal(backend.list(&PageRequest::default(), CALL)).kind;
+    let keys = || with_keys(&*backend, 0).into_iter().filter_map(|(at, key)| Some((at, key?))).collect::<Vec<_>>();
+    let pair = |at: &str, key: &str| (at.to_owned(), key.to_owned());
     backend.delete(&name("algo-trade/vault-password"), &Expected::Anything, CALL).expect("deleted");
-    assert_eq!((listed(), refusal(backend.health(CALL)).kind), (ErrorKind::Deleted, ErrorKind::Deleted));
-    server.root("DELETE", "secret/metadata/algo-trade/vault-password", &serde_json::Value::Null);
-    assert_eq!((listed(), refusal(backend.health(CALL)).kind), (ErrorKind::NotFound, ErrorKind::NotFound));
-    assert_eq!(names(&*backend, "z", 0), ["zoo"], "what is beside it can be looked at");
+    let password = pair("algo-trade/vault-password", "password");
+    let [api, user] = ["api.key", "user"].map(|key| pair(&format!("algo-trade/broker#{key}"), key));
+    assert_eq!(keys(), [api, user, password.clone()]);
+    assert_eq!(refusal(backend.read(&name(&password.0), None, CALL)).kind, ErrorKind::Deleted);
+    let health = backend.health(CALL).expect("the mount is well");
+    assert!(health.warnings.iter().any(|warning| warning.contains("vault-password is deleted")), "{health:?}");
+
+    backend.restore(&name("algo-trade/vault-password"), CALL).expect("restored");
+    backend.delete(&name("algo-trade/broker"), &Expected::Anything, CALL).expect("deleted");
+    assert_eq!(keys(), [pair("algo-trade/vault-password#password", "password")], "and it gives nothing else");
 }
 
 #[test]
