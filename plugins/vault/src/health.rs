@@ -3,12 +3,14 @@
 
 use crate::ask::Ask;
 use crate::backend::Work;
-use crate::listing::{is_gone, look};
+use crate::listing::{beside, is_gone, look, need, no_list};
+use crate::name::folder;
 use crate::refusal::Need;
 use crate::session::{Held, is_unknown};
 use crate::settings::{Kv, origin};
 use quarterdeck_contract::{ErrorKind, Health, Result};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
@@ -47,26 +49,45 @@ async fn read(work: &Work<'_>, warnings: &mut Vec<String>) -> Result<String> {
         if work.client.settings.path.as_ref().is_some_and(|set| work.mounted.kv == Kv::Two && !set.contains("/data/")) {
             warnings.push("the path has no '/data/' and the mount is KV 2: other programs need it there".into());
         }
+        warnings.extend(hidden(work).await?);
         return Ok(format!("{path} {read}"));
     }
-    let prefix = crate::name::folder(&client.settings.prefix);
-    let need = crate::listing::need(work, prefix);
+    let prefix = folder(&client.settings.prefix);
+    let need = need(work, prefix);
     if let Some(answer) = client.ask_if_allowed(&Ask::list(&need.path), &need, work.until).await? {
         if !answer.is_fine() && (answer.has_warnings() || !answer.errors().is_empty()) {
             let kv = work.kv2();
             return Err(kv.missing(prefix, None, &answer).doing(need.doing));
         }
-        let count = answer.data().get("keys").and_then(Value::as_array).map_or(0, Vec::len);
-        return Ok(if count == 1 { "1 name at its top".into() } else { format!("{count} names at its top") });
+        return Ok(if prefix.is_empty() { "all of it".into() } else { prefix.into() });
     }
     let Some(name) = client.settings.names.first() else {
-        return match client.ask(&Ask::list(&need.path), &need, work.until).await {
-            Err(error) => Err(error),
-            Ok(_) => Ok("listed".into()),
-        };
+        return Err(no_list(work, prefix).await);
     };
     warnings.push(format!("LIST is denied: only the {} configured names are shown", client.settings.names.len()));
     read_secret(work, name).await.map(|read| format!("{name} {read}"))
+}
+
+/// A warning where neither the mount nor the folder of the layer's secret may be listed.
+async fn hidden(work: &Work<'_>) -> Result<Option<String>> {
+    let settings = &work.client.settings;
+    let folders: BTreeSet<&str> = std::iter::once(folder(&settings.prefix)).chain(beside(work)).collect();
+    for folder in &folders {
+        let need = need(work, folder);
+        if work.client.ask_if_allowed(&Ask::list(&need.path), &need, work.until).await?.is_some() {
+            return Ok(None);
+        }
+    }
+    let folders: Vec<String> = folders.iter().map(|folder| work.mounted.api("metadata", folder)).collect();
+    let known = match settings.names.len() {
+        0 => String::new(),
+        number => format!(" and the {number} configured names"),
+    };
+    Ok(Some(format!(
+        "LIST is denied on {}: of the mount only the layer's own secret{known} can be shown; to see more, set 'prefix' to \
+         a folder that the token may list",
+        folders.join(" and on ")
+    )))
 }
 
 /// The layer's own secret: that it is gone is a warning, since the rest of the mount is there.

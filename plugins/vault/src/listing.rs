@@ -237,20 +237,44 @@ async fn keys_in(work: &Work<'_>, folder: &str, until: Instant) -> Result<Option
     Ok(Some(keys.iter().filter_map(Value::as_str).filter(sound).map(str::to_owned).collect()))
 }
 
-/// The configured names in a folder that may not be listed, as keys. At the top, with nothing known, that is an error.
+/// The keys of a folder that may not be listed, as far as they are known: configured names, and at the top the folder of
+/// the layer's own secret, which may be listed all the same. At the top, with nothing known, that is an error.
 async fn known_in(work: &Work<'_>, folder: &str, top: bool) -> Result<Vec<String>> {
     let names = &work.client.settings.names;
-    let known: BTreeSet<String> =
-        names.iter().filter_map(|name| name.strip_prefix(folder)).map(str::to_owned).collect();
+    let beside = beside(work).filter(|_| top).and_then(|beside| beside.strip_prefix(folder));
+    let beside = beside.filter(|beside| !beside.is_empty());
+    let known: BTreeSet<String> = names
+        .iter()
+        .filter_map(|name| name.strip_prefix(folder))
+        .filter(|key| beside.is_none_or(|beside| !key.starts_with(beside)))
+        .chain(beside)
+        .map(str::to_owned)
+        .collect();
     if !known.is_empty() || !top || !names.is_empty() || work.mounted.layer.is_some() {
         return Ok(known.into_iter().collect());
     }
+    Err(no_list(work, folder).await)
+}
+
+/// The folder that is listed where the mount may not be: that of the layer's own secret, unless a prefix names another.
+pub(crate) fn beside<'a>(work: &'a Work<'_>) -> Option<&'a str> {
+    let layer = work.mounted.layer.as_deref().filter(|_| work.client.settings.prefix.is_empty())?;
+    Some(folder(layer)).filter(|folder| !folder.is_empty())
+}
+
+/// Why a folder may not be listed.
+pub(crate) async fn no_list(work: &Work<'_>, folder: &str) -> BackendError {
     let need = need(work, folder);
-    let error = match work.client.ask(&Ask::list(&need.path), &need, work.until).await {
-        Err(error) => error,
+    match work.client.ask(&Ask::list(&need.path), &need, work.until).await {
+        Err(mut error) => {
+            if matches!(error.kind, ErrorKind::Denied { .. }) && work.client.settings.prefix.is_empty() {
+                error.hint.push_str(". Or name the folder that it may list as 'prefix' in the backend's settings: ");
+                error.hint.push_str("prefix = \"algo-trade/\"");
+            }
+            error
+        }
         Ok(_) => BackendError::new(ErrorKind::Throttled, "the right to list has just changed").hint("Ask again."),
-    };
-    Err(error)
+    }
 }
 
 /// What listing a folder needs.

@@ -27,6 +27,10 @@ fn the_guides_policy_can_read_and_is_told_what_it_needs_to_list() {
     let line = r#"path "secret/metadata/*" { capabilities = ["read", "list"] }"#;
     assert_eq!(denied(&error), ("list on secret/metadata/", line));
     assert!(error.hint.contains(line) && error.what.contains("allow nothing"), "{error}");
+    assert!(error.hint.ends_with("prefix = \"algo-trade/\""), "the narrower way: {error}");
+    assert_eq!(refusal(backend.health(CALL)).hint, error.hint);
+    let narrow = with_policy(&server, GUIDE).text("prefix", "x/").backend();
+    assert!(!refusal(narrow.list(&PageRequest::default(), CALL)).hint.contains("prefix"));
 
     let error = refusal(backend.read(&name("y/key"), None, CALL));
     assert_eq!(

@@ -72,7 +72,31 @@ fn where_list_and_keys_are_denied_the_layers_own_read_gives_its_keys() {
     let keys = with_keys(&*backend, 2);
     assert_eq!(keys.iter().filter(|(_, key)| key.is_some()).count(), 3, "{keys:?}");
     assert!(keys.iter().all(|(name, _)| name.contains('#')), "only the layer: {keys:?}");
-    backend.health(CALL).expect("the layer can be read");
+    let health = backend.health(CALL).expect("the layer can be read");
+    let hidden = "LIST is denied on secret/metadata/ and on secret/metadata/algo-trade/: ";
+    let told = |warning: &String| warning.starts_with(hidden) && warning.contains("'prefix'");
+    assert!(health.warnings.iter().any(told), "{health:?}");
+}
+
+#[test]
+fn where_the_mount_may_not_be_listed_the_folder_of_the_layers_secret_is() {
+    let server = OpenBao::dev();
+    algo(&server);
+    server.write("algo-trade/deep/feed", &json!({ "value": "canary" }));
+    let policy = include_str!("../../../docs/policies/vault-reader.hcl");
+    let known = ["algo-trade/broker-2", "zoo"].map(str::to_owned).to_vec();
+    for known in [Vec::new(), known] {
+        let more = known.len().saturating_sub(1);
+        let backend = layer(with_policy(&server, policy).set("names", Setting::List(known)));
+        let health = backend.health(CALL).expect("well");
+        assert!(health.warnings.is_empty(), "{health:?}");
+        for limit in [0, 1, 3] {
+            let listed = names(&*backend, "", limit);
+            assert_eq!(listed.len(), 7 + more, "{listed:?}");
+            assert!(listed.is_sorted() && listed.iter().any(|name| name == "algo-trade/deep/feed"), "{listed:?}");
+        }
+        assert_eq!(names(&*backend, "algo-trade/b", 0).len(), 4);
+    }
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::fs;
 use std::sync::{Arc, Mutex};
 use support::*;
 
-const POLICY: &str = r#"path "secret/data/x/*" { capabilities = ["read"] }"#;
+const POLICY: &str = r#"
+    path "secret/data/x/*" { capabilities = ["read"] }
+    path "secret/metadata/x/*" { capabilities = ["list"] }"#;
 
 fn approle(server: &OpenBao, ttl: &str) -> Given {
     server.policy("test", POLICY);
