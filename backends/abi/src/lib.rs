@@ -14,7 +14,7 @@ mod rules;
 mod table;
 pub mod wire;
 
-pub use load::{Library, Loaded, Sealed, examine, load};
+pub use load::{Library, Loaded, Sealed, examine, load, open};
 pub use log::{Level, Log, log};
 pub use rules::{Facts, LoadError, LoadRules, Place, private_group};
 pub use table::{ABI_MAJOR, ABI_MINOR};

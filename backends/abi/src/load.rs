@@ -194,8 +194,13 @@ fn faulty(what: &str) -> BackendError {
         .hint("The plugin is faulty; build it again against this program's version.")
 }
 
-/// Opens the file without following a link, and judges it and every folder above it.
-fn open(path: &Path, rules: &LoadRules) -> Result<(PathBuf, File), LoadError> {
+/// Opens a library, or what stands beside it and is believed as the library is, without following a link. Judges it and
+/// every folder above it. Gives its path without links.
+///
+/// # Errors
+///
+/// As [`load`], as far as it can be told without its content.
+pub fn open(path: &Path, rules: &LoadRules) -> Result<(PathBuf, File), LoadError> {
     let unreadable = |why: io::Error| match why.kind() {
         io::ErrorKind::NotFound => LoadError::Missing { path: path.to_owned() },
         _ => LoadError::Unreadable { path: path.to_owned(), why },

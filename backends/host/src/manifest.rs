@@ -21,10 +21,8 @@
 //! ```
 
 use crate::demands::is_placeholder;
-use quarterdeck_abi::{Facts, LoadRules, Place};
-use std::fs::File;
+use quarterdeck_abi::{LoadError, LoadRules, open};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -61,9 +59,11 @@ pub enum ManifestError {
         why: String,
     },
     /// Somebody else could have written it.
-    #[error("the plugin's manifest {what}. {hint}")]
+    #[error("the plugin's manifest '{path}' is not believed: {what}. {hint}")]
     Untrusted {
-        /// Who, and which file.
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it or with a folder above it.
         what: String,
         /// What to do.
         hint: String,
@@ -130,12 +130,11 @@ impl PluginManifest {
     pub fn read(library: &Path) -> Result<Self, ManifestError> {
         let path = Self::beside(library);
         let unreadable = |why: io::Error| ManifestError::Unreadable { path: path.clone(), why: why.to_string() };
-        let file = File::open(&path).map_err(unreadable)?;
-        let facts = file.metadata().map_err(unreadable)?;
-        let facts = Facts { uid: facts.uid(), gid: facts.gid(), mode: facts.mode() & 0o7777 };
-        LoadRules::for_this_process()
-            .judge(&path, Place::Library, facts)
-            .map_err(|error| ManifestError::Untrusted { what: error.what(), hint: error.hint() })?;
+        let (_, file) = open(&path, &LoadRules::for_this_process()).map_err(|error| match error {
+            LoadError::Missing { .. } => unreadable(io::ErrorKind::NotFound.into()),
+            LoadError::Unreadable { why, .. } => unreadable(why),
+            error => distrust(&path, &error),
+        })?;
         let mut text = String::new();
         file.take(LARGEST).read_to_string(&mut text).map_err(unreadable)?;
         Self::parse(&text)
@@ -193,6 +192,18 @@ impl PluginManifest {
         }
         Ok(())
     }
+}
+
+/// The library's rules in a manifest's words.
+fn distrust(path: &Path, error: &LoadError) -> ManifestError {
+    let (what, hint) = match error {
+        LoadError::Symlink { .. } => {
+            ("it is a symbolic link, whose target somebody may change".into(), "Put the manifest itself there.".into())
+        }
+        LoadError::NotAFile { .. } => ("it is not a regular file".into(), "Put the manifest itself there.".into()),
+        error => (error.what(), error.hint()),
+    };
+    ManifestError::Untrusted { path: path.to_owned(), what, hint }
 }
 
 fn known(key: &str) -> Result<(), ManifestError> {
@@ -341,6 +352,33 @@ mod tests {
         mode(0o646);
         let error = PluginManifest::read(&library).unwrap_err().to_string();
         assert!(error.contains("can be written by everybody (mode 0646). ") && error.contains("chmod go-w"), "{error}");
+    }
+
+    #[test]
+    fn a_link_and_a_folder_of_others_are_refused_as_with_a_library() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (library, manifest) = (folder.path().join("liba.so"), folder.path().join("a.plugin.toml"));
+        let mode = |mode| std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let refused = || match PluginManifest::read(&library) {
+            Err(error @ ManifestError::Untrusted { .. }) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let target = folder.path().join("elsewhere.toml");
+        std::fs::write(&target, "name = \"a\"").unwrap();
+        symlink(&target, &manifest).unwrap();
+        let error = refused();
+        assert!(error.contains("a.plugin.toml' is not believed: it is a symbolic link"), "{error}");
+        assert!(error.ends_with("Put the manifest itself there."), "{error}");
+        std::fs::remove_file(&manifest).unwrap();
+        std::fs::create_dir(&manifest).unwrap();
+        assert!(refused().contains("it is not a regular file"));
+        std::fs::remove_dir(&manifest).unwrap();
+        std::fs::rename(&target, &manifest).unwrap();
+        assert_eq!(PluginManifest::read(&library).unwrap().name, "a");
+        mode(0o707);
+        let error = refused();
+        assert!(error.contains("can be written by everybody (mode 0707). ") && error.contains("chmod go-w"), "{error}");
     }
 
     proptest::proptest! {
