@@ -1,8 +1,8 @@
 //! The contract's trait over AWS. Refuses to reach AWS before the first call.
 
-use crate::remote::Remote;
+use crate::remote::{Ask, Remote};
 use crate::settings::Settings;
-use crate::{health, reading, writing};
+use crate::{health, plain, reading, writing};
 use quarterdeck_contract::*;
 
 /// A backend over Secrets Manager in one region of one account.
@@ -30,18 +30,21 @@ impl SecretsBackend for Aws {
 
     fn health(&self, call: Call) -> Result<Health> {
         let Self(remote) = self;
-        remote.run(call, "asking AWS how it is", async |ask| health::health(ask, &remote.settings, &remote.calls).await)
+        let asked = async |ask: &Ask| health::health(ask, &remote.settings, &remote.calls).await;
+        remote.run(call, "asking AWS how it is", asked).map(plain::health)
     }
 
     fn list(&self, page: &PageRequest, call: Call) -> Result<Page> {
         let Self(remote) = self;
-        remote.run(call, "listing secrets", async |ask| reading::list(ask, &remote.settings, page).await)
+        let listed = remote.run(call, "listing secrets", async |ask| reading::list(ask, &remote.settings, page).await);
+        listed.map(plain::page)
     }
 
     fn inspect(&self, name: &SecretName, call: Call) -> Result<Inspection> {
         let Self(remote) = self;
         let doing = format!("inspecting '{name}'");
-        remote.run(call, &doing, async |ask| reading::inspect(ask, &remote.settings, name).await)
+        let inspected = remote.run(call, &doing, async |ask| reading::inspect(ask, &remote.settings, name).await);
+        inspected.map(plain::inspection)
     }
 
     fn keys(&self, name: &SecretName, call: Call) -> Result<Vec<String>> {
@@ -49,7 +52,8 @@ impl SecretsBackend for Aws {
     }
 
     fn read(&self, name: &SecretName, version: Option<&VersionId>, call: Call) -> Result<Reading> {
-        self.0.run(call, &format!("reading '{name}'"), async |ask| reading::read(ask, name, version).await)
+        let read = self.0.run(call, &format!("reading '{name}'"), async |ask| reading::read(ask, name, version).await);
+        read.map(|reading| Reading { version: reading.version.map(plain::version), ..reading })
     }
 
     fn write(&self, name: &SecretName, value: Value, expected: &Expected, call: Call) -> Result<VersionId> {

@@ -1,9 +1,11 @@
 //! AWS's noes in the contract's words, by their codes. Refuses to hand on AWS's own text where a value was sent, since
 //! it could be quoted there, and the text of any answer about keys.
 
+use crate::bounded::{self, Oversize};
 use crate::login::{Ended, Session};
 use crate::network::{Trouble, chain, trouble};
 use crate::place::Place;
+use crate::plain::sentence;
 use crate::remote::Wire;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::config::http::HttpResponse;
@@ -53,6 +55,9 @@ pub(crate) fn explain<E>(
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    if chain(error).any(|cause| cause.is::<Oversize>()) {
+        return too_large();
+    }
     match error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
@@ -78,6 +83,18 @@ where
 pub(crate) fn too_slow() -> BackendError {
     BackendError::new(ErrorKind::Timeout, "AWS didn't answer in time")
         .hint("It is tried again at the next poll; a longer 'within' of this backend waits longer.")
+}
+
+/// A server that is none of AWS's.
+fn too_large() -> BackendError {
+    let what = format!("the server's answer has more than {} MiB, as none of AWS's has", bounded::MOST >> 20);
+    BackendError::new(ErrorKind::TooLarge, what).hint("Look at what answers there: 'endpoint', and a proxy between.")
+}
+
+/// It answered, and what AWS always says is not in it.
+pub(crate) fn strange(lacks: &str) -> BackendError {
+    let what = format!("the server answered what AWS never answers: {lacks} is missing");
+    BackendError::new(ErrorKind::Invalid, what).hint("Look at what answers there: 'endpoint', and a proxy between.")
 }
 
 /// A change was sent, and nobody knows what became of it.
@@ -126,9 +143,9 @@ fn by_code(code: Option<&str>, message: &str, status: u16, asked: &Asked<'_>, pl
             let said = if asked.sends_a_value() || message.is_empty() {
                 String::new()
             } else {
-                format!(": {}", plain(message))
+                format!(": {}", sentence(message))
             };
-            let code = if code.is_empty() { status.to_string() } else { plain(code) };
+            let code = if code.is_empty() { status.to_string() } else { sentence(code) };
             new(ErrorKind::Invalid, &format!("AWS refused it with {code}{said}"))
                 .hint("Look at the name and the settings of this backend.")
         }
@@ -179,11 +196,11 @@ fn denied(message: &str, asked: &Asked<'_>, place: &Place) -> BackendError {
         let action = if asked.sends_a_value() { "kms:GenerateDataKey" } else { "kms:Decrypt" };
         return kms(asked, place, action);
     }
-    let action = after("to perform: ").filter(|action| action.contains(':')).map_or(asked.action.to_owned(), plain);
-    let who = user.and_then(|user| user.splitn(6, ':').nth(5)).map_or("this identity".into(), plain);
-    let why = message.split_once(" because ").map(|(_, why)| format!(" because {}", plain(why))).unwrap_or_default();
+    let action = after("to perform: ").filter(|action| action.contains(':')).map_or(asked.action.to_owned(), sentence);
+    let who = user.and_then(|user| user.splitn(6, ':').nth(5)).map_or("this identity".into(), sentence);
+    let why = message.split_once(" because ").map(|(_, why)| format!(" because {}", sentence(why))).unwrap_or_default();
     let resource = match (action.as_str(), asked.name) {
-        (ASSUME, _) => after("on resource: ").filter(|arn| arn.starts_with("arn:")).map_or("*".into(), plain),
+        (ASSUME, _) => after("on resource: ").filter(|arn| arn.starts_with("arn:")).map_or("*".into(), sentence),
         // AWS grants these for all or not at all.
         (_, None) => "*".to_owned(),
         (_, Some(name)) => place.arn(name),
@@ -226,7 +243,7 @@ fn by_chain(error: &(dyn Error + 'static), session: &Session, wire: &Wire) -> Ba
 fn by_trouble(trouble: Trouble, at: &str) -> BackendError {
     match trouble {
         Trouble::Tls(why) => {
-            BackendError::new(ErrorKind::Tls, format!("no secure connection to {at}: {}", plain(&why)))
+            BackendError::new(ErrorKind::Tls, format!("no secure connection to {at}: {}", sentence(&why)))
                 .hint("If a proxy or a server of your own signs with its own authority, name that as ca_file.")
         }
         Trouble::Refused => unreachable(format!("{at} refuses the connection")),
@@ -277,9 +294,4 @@ fn message_in(answer: &HttpResponse) -> Option<String> {
     let text = String::from_utf8_lossy(answer.body().bytes()?).into_owned();
     let (_, rest) = text.split_once("<Message>")?;
     Some(rest.split_once("</Message>")?.0.to_owned())
-}
-
-/// A foreign text as one short line.
-fn plain(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(300).collect()
 }

@@ -12,10 +12,12 @@
 //! backend ─┬─ reading ─┬─ remote ─ login ─ settings     list, inspect, read
 //!          ├─ writing ─┤     └── errors ─ place         write, delete, restore
 //!          ├─ health ──┘
-//!          └─ name, map                                 name#key, a secret that is a JSON map
+//!          ├─ name, map                                 name#key, a secret that is a JSON map
+//!          └─ plain                                     what AWS says, fit for a screen
 //! ```
 
 mod backend;
+mod bounded;
 mod errors;
 mod given;
 mod health;
@@ -24,6 +26,7 @@ mod map;
 mod name;
 mod network;
 mod place;
+mod plain;
 mod reading;
 mod remote;
 mod settings;

@@ -1,7 +1,7 @@
 //! Listing, inspecting, reading. Refuses to read a value for a listing or an inspection, and one without its stage or
 //! version: some servers give an old one then.
 
-use crate::errors::Asked;
+use crate::errors::{Asked, strange};
 use crate::map::{Map, kind_of};
 use crate::name::split;
 use crate::remote::{Ask, send};
@@ -49,7 +49,7 @@ pub(crate) async fn list(ask: &Ask, settings: &Settings, page: &PageRequest) -> 
         let asked = Asked { action: "secretsmanager:ListSecrets", name: None };
         let answer = answer.map_err(|error| ask.no(&error, &asked))?;
         let next = answer.next_token.filter(|token| !token.is_empty());
-        let known = answer.secret_list.unwrap_or_default();
+        let known = answer.secret_list.ok_or_else(|| strange("the list"))?;
         let known = known.iter().filter(|entry| entry.name().is_some_and(|name| name.starts_with(prefix)));
         let entries: Vec<Entry> = known.filter_map(|secret| entry(secret, settings.recovery_days)).collect();
         // AWS may give a page that its filters left empty.
@@ -101,6 +101,9 @@ fn current_of(stages: &HashMap<String, Vec<String>>) -> Option<String> {
 pub(crate) async fn describe(ask: &Ask, secret: &str) -> Result<Described> {
     let asked = Asked { action: "secretsmanager:DescribeSecret", name: Some(secret) };
     let found = send!(ask, describe_secret().secret_id(secret)).map_err(|error| ask.no(&error, &asked))?;
+    if found.name().is_none() && found.arn().is_none() {
+        return Err(strange("the secret's name"));
+    }
     Ok(Described { current: found.version_ids_to_stages().and_then(current_of), found })
 }
 
@@ -161,7 +164,7 @@ async fn listed(ask: &Ask, secret: &str) -> Result<Vec<SecretVersionsListEntry>>
             list_secret_version_ids().secret_id(secret).include_deprecated(true).max_results(100).set_next_token(after)
         );
         let answer = request.map_err(|error| ask.no(&error, &asked))?;
-        all.extend(answer.versions.unwrap_or_default());
+        all.extend(answer.versions.ok_or_else(|| strange("the list"))?);
         after = answer.next_token.filter(|token| !token.is_empty());
         if after.is_none() {
             return Ok(all);
@@ -247,13 +250,12 @@ pub(crate) async fn get(ask: &Ask, secret: &str, version: Option<&VersionId>) ->
         }
         (error, _) => error,
     })?;
-    let empty = || BackendError::new(ErrorKind::Invalid, format!("'{secret}' has no value yet"));
     let value = match (answer.secret_string, answer.secret_binary) {
         (Some(text), _) => Value { kind: kind_of(text.as_bytes()), bytes: SecretBytes::new(text.into_bytes()) },
         (None, Some(blob)) => Value { kind: Kind::Binary, bytes: SecretBytes::new(blob.into_inner()) },
-        (None, None) => return Err(empty()),
+        (None, None) => return Err(strange("the value")),
     };
-    let version = answer.version_id.map(VersionId).or_else(|| version.cloned()).ok_or_else(empty)?;
+    let version = answer.version_id.map(VersionId).ok_or_else(|| strange("the version's id"))?;
     Ok((value, version))
 }
 

@@ -3,6 +3,7 @@
 use crate::errors::{self, Asked};
 use crate::login::{self, Session};
 use crate::network::trouble;
+use crate::plain;
 use crate::settings::Settings;
 use aws_sdk_secretsmanager::config::interceptors::{
     BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
@@ -65,7 +66,7 @@ impl Remote {
             if matches!(error.kind, ErrorKind::Expired) {
                 *self.held() = None;
             }
-            if error.doing.is_empty() { error.doing(doing) } else { error }
+            plain::error(if error.doing.is_empty() { error.doing(doing) } else { error })
         })
     }
 

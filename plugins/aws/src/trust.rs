@@ -1,5 +1,6 @@
 //! Whom the secure connection believes: the system's certification authorities and one's own. Refuses to verify less.
 
+use crate::bounded::Bounded;
 use aws_sdk_secretsmanager::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -20,7 +21,8 @@ pub(crate) fn http_client(ca_file: Option<&Path>) -> Result<SharedHttpClient> {
     }
     let context = TlsContext::builder().with_trust_store(store).build();
     let context = context.map_err(|error| BackendError::new(ErrorKind::Tls, error.to_string()))?;
-    Ok(Builder::new().tls_provider(Provider::rustls(CryptoMode::Ring)).tls_context(context).build_https())
+    let client = Builder::new().tls_provider(Provider::rustls(CryptoMode::Ring)).tls_context(context).build_https();
+    Ok(SharedHttpClient::new(Bounded(client)))
 }
 
 /// The file's text, once every certificate in it was understood: the client panics at one that is not.

@@ -4,6 +4,7 @@
 mod answers;
 mod bench;
 mod conformance;
+mod hostile;
 mod login;
 mod policies;
 mod trouble;
