@@ -23,11 +23,22 @@ impl Ring {
         self.bytes.extend(bytes);
     }
 
+    /// Stars these secrets for good: nobody keeps them to do it later.
+    pub(crate) fn forget<'a>(&mut self, secrets: impl Iterator<Item = &'a [u8]>) {
+        self.bytes = self.starred(secrets).into();
+    }
+
+    fn starred<'a>(&self, secrets: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+        // A shorter one would turn every other word into stars and protects nothing.
+        let mut secrets: Vec<&[u8]> = secrets.filter(|secret| secret.len() >= 4).collect();
+        // The longest first: one that begins with another would leave its end.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.iter().fold(self.bytes.iter().copied().collect(), |bytes, secret| without(&bytes, secret))
+    }
+
     /// The last lines, fit for a screen. Wherever one of `secrets` stands, it shows `***`.
     pub(crate) fn tail<'a>(&self, secrets: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-        let mut bytes: Vec<u8> = self.bytes.iter().copied().collect();
-        // A shorter one would turn every other word into stars and protects nothing.
-        secrets.filter(|secret| secret.len() >= 4).for_each(|secret| bytes = without(&bytes, secret));
+        let bytes = self.starred(secrets);
         let text = String::from_utf8_lossy(&bytes);
         let whole = if self.forgot { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
         let lines: Vec<_> = whole.lines().map(tame).filter(|line| !line.is_empty()).collect();
@@ -50,10 +61,15 @@ fn without(text: &[u8], secret: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// A line without control characters and without those that turn the direction of writing.
+/// A line without control characters and without those that turn the direction of writing or have no width.
 pub(crate) fn tame(line: &str) -> String {
-    let turns = |char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    line.chars().filter(|&char| !char.is_control() && !turns(char)).take(Ring::WIDTH).collect()
+    let hides = |char| {
+        matches!(char,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+    };
+    line.chars().filter(|&char| !char.is_control() && !hides(char)).take(Ring::WIDTH).collect()
 }
 
 #[cfg(test)]
@@ -83,8 +99,8 @@ mod tests {
     fn nothing_that_disturbs_a_screen_comes_out() {
         let mut ring = Ring::default();
         ring.push(b"\x1b[2Jred\x07\n\xff\xfe raw\r\n\n");
-        ring.push("turn\u{202e}ed".as_bytes());
-        assert_eq!(tail(&ring), ["[2Jred", "\u{fffd}\u{fffd} raw", "turned"]);
+        ring.push("turn\u{202e}ed hid\u{200b}\u{feff}den".as_bytes());
+        assert_eq!(tail(&ring), ["[2Jred", "\u{fffd}\u{fffd} raw", "turned hidden"]);
     }
 
     #[test]
@@ -94,5 +110,9 @@ mod tests {
         ring.push(b"1234 again canary-1234\nab stays\n");
         let secrets: [&[u8]; 3] = [b"canary-1234", b"ab", b""];
         assert_eq!(ring.tail(secrets.into_iter()), ["token=*** again ***", "ab stays"]);
+        let longer: [&[u8]; 2] = [b"canary", b"canary-1234"];
+        assert_eq!(ring.tail(longer.into_iter()), ["token=*** again ***", "ab stays"]);
+        ring.forget(secrets.into_iter());
+        assert_eq!(tail(&ring), ["token=*** again ***", "ab stays"], "for good");
     }
 }

@@ -10,7 +10,8 @@ use crate::ring::{Ring, tame};
 use crate::status::{HostState, HostStatus, span};
 use quarterdeck_abi::frame::{self, Frame, FrameError, FrameKind};
 use quarterdeck_abi::{Level, wire};
-use quarterdeck_contract::{Answer, BackendError, ErrorKind, Reply, Result, SecretBytes};
+use quarterdeck_contract::{Answer, BackendError, ErrorKind, Reply, Result, SecretBytes, Setup};
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::process::ChildStderr;
 use std::sync::mpsc::{Receiver, channel};
@@ -25,6 +26,9 @@ pub(crate) struct Shared {
     pub(crate) life: Mutex<Life>,
     pub(crate) changed: Condvar,
     pub(crate) ring: Mutex<Ring>,
+    /// The setups that the last two children were made from, where those were made anew: of the one before the last,
+    /// words may still come.
+    renewed: Mutex<VecDeque<Setup>>,
     /// What the rules of the last child are tied to.
     pub(crate) ground: Mutex<Ground>,
 }
@@ -61,7 +65,14 @@ impl Shared {
             last_error: None,
             hello: None,
         };
-        Self { spec, life: Mutex::new(life), changed: Condvar::new(), ring: Mutex::default(), ground: Mutex::default() }
+        Self {
+            spec,
+            life: Mutex::new(life),
+            changed: Condvar::new(),
+            ring: Mutex::default(),
+            renewed: Mutex::default(),
+            ground: Mutex::default(),
+        }
     }
 
     /// Starts a child if there is none and its wait is over. Caller holds the lock.
@@ -180,7 +191,10 @@ impl Shared {
     fn configuration(&self) -> Result<(Configure, Zeroizing<Vec<u8>>)> {
         let HostSpec { library, pinned, workers, manifest, whole, kernel, .. } = &self.spec;
         let renewed = self.spec.renew.as_ref().and_then(|renew| renew());
-        let setup = renewed.as_ref().unwrap_or(&self.spec.setup);
+        let anew = renewed.is_some();
+        // Held before the child has them, so that it can't say one that we don't know.
+        let renewed = self.hold(renewed);
+        let setup = renewed.back().filter(|_| anew).unwrap_or(&self.spec.setup);
         let demands = manifest
             .demands(setup)
             .map_err(|error| BackendError::from(error).doing(format!("confining '{}'", self.spec.name)))?;
@@ -197,6 +211,18 @@ impl Shared {
             setup: String::from_utf8_lossy(&setup).into_owned(),
         };
         Ok((configure, secrets))
+    }
+
+    /// Keeps a setup for as long as its secrets may be said.
+    fn hold(&self, setup: Option<Setup>) -> MutexGuard<'_, VecDeque<Setup>> {
+        let mut renewed = lock(&self.renewed);
+        renewed.extend(setup);
+        while renewed.len() > 2 {
+            if let Some(old) = renewed.pop_front() {
+                lock(&self.ring).forget(secrets(&old));
+            }
+        }
+        renewed
     }
 
     fn rise(&self, line: &Arc<Line>, hello: Hello) {
@@ -276,7 +302,8 @@ impl Shared {
     }
 
     fn tail(&self) -> Vec<String> {
-        lock(&self.ring).tail(self.spec.setup.secrets.values().map(SecretBytes::expose))
+        let renewed = lock(&self.renewed);
+        lock(&self.ring).tail(renewed.iter().chain([&self.spec.setup]).flat_map(secrets))
     }
 
     fn announce(&self) {
@@ -323,6 +350,10 @@ impl Shared {
     ) -> MutexGuard<'a, Life> {
         self.changed.wait_timeout_while(life, within, |life| still(life)).unwrap_or_else(PoisonError::into_inner).0
     }
+}
+
+fn secrets(setup: &Setup) -> impl Iterator<Item = &[u8]> {
+    setup.secrets.values().map(SecretBytes::expose)
 }
 
 /// Delivers a reply or a pong; false for anything that is neither, or that nobody asked for.

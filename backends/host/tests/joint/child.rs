@@ -1,10 +1,11 @@
 //! One child and what becomes of it.
 
 use crate::runner::Test;
-use crate::{CALL, PATIENCE, hosted, name, spec};
+use crate::{CALL, PATIENCE, hosted, name, setup, spec};
 use quarterdeck_contract::{Call, ErrorKind, Expected, Extra, SecretBytes, SecretsBackend, Value};
 use quarterdeck_host::{HostSpec, HostState, HostStatus, Hosted};
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("child::a_hang_is_killed_after_its_deadline", a_hang_is_killed_after_its_deadline),
     ("child::create_may_do_anything_bad", create_may_do_anything_bad),
     ("child::a_flood_is_bounded_and_harmless", a_flood_is_bounded_and_harmless),
+    ("child::a_renewed_setups_secrets_are_starred_too", a_renewed_setups_secrets_are_starred_too),
     ("child::a_huge_answer_is_too_large_and_a_huge_request_too", a_huge_answer_is_too_large_and_a_huge_request_too),
     ("child::sixteen_mebibytes_pass_both_ways", sixteen_mebibytes_pass_both_ways),
     ("child::a_wait_before_a_restart_turns_calls_away", a_wait_before_a_restart_turns_calls_away),
@@ -208,6 +210,26 @@ fn a_flood_is_bounded_and_harmless() {
     backend.ready(PATIENCE).unwrap();
     let tail = backend.status().stderr_tail;
     assert!(tail.contains(&"[31mlast words".to_owned()), "{tail:?}");
+}
+
+fn a_renewed_setups_secrets_are_starred_too() {
+    let starts = AtomicUsize::new(0);
+    let renew = move || {
+        let secret = format!("canary-renewed-{}", starts.fetch_add(1, Ordering::Relaxed));
+        let mut setup = setup(&format!("say:it is {secret}, it was canary-one-1"));
+        setup.secrets = [("a/one".to_owned(), SecretBytes::from(secret.as_str()))].into();
+        Some(setup)
+    };
+    let backend = Hosted::new(HostSpec { renew: Some(Arc::new(renew)), ..spec("") });
+    let mut told = Vec::new();
+    // What one child said is whole once it was buried.
+    for _ in 0..5 {
+        backend.ready(PATIENCE).unwrap();
+        backend.restart_now();
+        told = backend.status().stderr_tail;
+        assert!(!told.join("\n").contains("canary"), "{told:?}");
+    }
+    assert!(told.iter().filter(|line| *line == "it is ***, it was ***").count() >= 5, "{told:?}");
 }
 
 fn a_huge_answer_is_too_large_and_a_huge_request_too() {
