@@ -69,7 +69,7 @@ pub(crate) struct Work<'a> {
 
 impl Vault {
     /// Runs one call up to its deadline. What was sent and not answered says so itself; this is the last resort.
-    fn run<'a, T, F>(&'a self, call: Call, job: impl FnOnce(Work<'a>) -> F) -> Result<T>
+    fn run<'a, T, F>(&'a self, call: Call, doing: impl Into<String>, job: impl FnOnce(Work<'a>) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
@@ -77,7 +77,7 @@ impl Vault {
         let Some(runtime) = &self.runtime else { return Err(crate::wire::late()) };
         runtime.block_on(async {
             let until = Instant::now() + call.within;
-            let mounted = client.mounted(until).await?;
+            let mounted = client.mounted(doing.into(), until).await?;
             job(Work { client, mounted, until, alone: &self.alone }).await
         })
     }
@@ -89,31 +89,36 @@ impl SecretsBackend for Vault {
     }
 
     fn health(&self, call: Call) -> Result<Health> {
-        self.run(call, async |work| health::health(&work).await)
+        self.run(call, "looking whether it can be read", async |work| health::health(&work).await)
     }
 
     fn list(&self, page: &PageRequest, call: Call) -> Result<Page> {
-        self.run(call, async |work| listing::list(&work, page).await)
+        self.run(call, "listing its secrets", async |work| listing::list(&work, page).await)
     }
 
     fn inspect(&self, name: &SecretName, call: Call) -> Result<Inspection> {
         let at = place(name)?;
-        self.run(call, async |work| work.inspect(name, &at).await)
+        self.run(call, format!("inspecting '{name}'"), async |work| work.inspect(name, &at).await)
     }
 
     fn keys(&self, name: &SecretName, call: Call) -> Result<Vec<String>> {
         let at = place(name)?;
-        self.run(call, async |work| work.keys(name, &at).await)
+        self.run(call, format!("reading the keys of '{name}'"), async |work| work.keys(name, &at).await)
     }
 
     fn read(&self, name: &SecretName, version: Option<&VersionId>, call: Call) -> Result<Reading> {
         let at = place(name)?;
-        self.run(call, async |work| work.read(name, &at, version).await)
+        self.run(call, format!("reading '{name}'"), async |work| work.read(name, &at, version).await)
     }
 
     fn write(&self, name: &SecretName, value: Value, expected: &Expected, call: Call) -> Result<VersionId> {
         let at = place(name)?;
-        self.run(call, async |work| match &at.key {
+        if value.bytes.is_empty() {
+            return Err(BackendError::new(ErrorKind::Invalid, "an empty value is refused")
+                .doing(format!("writing '{name}'"))
+                .hint("Write a value, or delete what is there."));
+        }
+        self.run(call, format!("writing '{name}'"), async |work| match &at.key {
             None => work.write(&at.path, &content::map(&value, work.keeps_numbers())?, expected).await,
             Some(key) => work.change(name, &at, expected, |tree, exact| content::put(tree, key, &value, exact)).await,
         })
@@ -121,7 +126,7 @@ impl SecretsBackend for Vault {
 
     fn delete(&self, name: &SecretName, expected: &Expected, call: Call) -> Result<()> {
         let at = place(name)?;
-        self.run(call, async |work| match &at.key {
+        self.run(call, format!("deleting '{name}'"), async |work| match &at.key {
             None => work.delete(&at.path, expected).await,
             Some(key) => {
                 let gone = |tree: &mut _, _| match content::remove(tree, key)? {
@@ -135,12 +140,14 @@ impl SecretsBackend for Vault {
 
     fn restore(&self, name: &SecretName, call: Call) -> Result<VersionId> {
         let at = whole(name)?;
-        self.run(call, async |work| work.only_two("restore")?.restore(&at.path).await)
+        self.run(call, format!("restoring '{name}'"), async |work| work.only_two("restore")?.restore(&at.path).await)
     }
 
     fn remove_version(&self, name: &SecretName, version: &VersionId, call: Call) -> Result<()> {
         let at = whole(name)?;
-        self.run(call, async |work| work.only_two("remove version")?.destroy(&at.path, version).await)
+        self.run(call, format!("destroying version {version} of '{name}'"), async |work| {
+            work.only_two("remove version")?.destroy(&at.path, version).await
+        })
     }
 }
 

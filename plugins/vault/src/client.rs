@@ -25,7 +25,7 @@ impl Client {
     /// Reaches for nothing yet.
     pub(crate) fn new(mut settings: Settings) -> Self {
         let auth = std::mem::replace(&mut settings.auth, crate::settings::Auth::Token(None));
-        let session = Session::new(auth, settings.renew);
+        let session = Session::new(auth, settings.token_from.take(), settings.renew);
         Self { settings, session, calls: Calls::default(), wire: Mutex::default(), mounted: Mutex::default() }
     }
 
@@ -91,14 +91,13 @@ impl Client {
         Ok((answer, other))
     }
 
-    /// Where the secrets are; asked once.
-    pub(crate) async fn mounted(&self, until: Instant) -> Result<Arc<Mounted>> {
+    /// Where the secrets are; asked once, on the way to what is being done.
+    pub(crate) async fn mounted(&self, doing: String, until: Instant) -> Result<Arc<Mounted>> {
         if let Some(mounted) = self.mounted.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
             return Ok(mounted.clone());
         }
         let probe = mounted::probe(&self.settings);
-        let need =
-            Need::new(format!("sys/internal/ui/mounts/{probe}"), "read", format!("asking for the mount of '{probe}'"));
+        let need = Need::new(format!("sys/internal/ui/mounts/{probe}"), "read", doing);
         let answer = self.ask_if_allowed(&Ask::get(&need.path), &need, until).await?;
         let answer = answer.filter(Answer::is_fine);
         let mounted = Arc::new(mounted::resolve(&self.settings, answer.as_ref())?);

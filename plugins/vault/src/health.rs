@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(3600);
 /// One health check: who we are, then a real read.
 pub(crate) async fn health(work: &Work<'_>) -> Result<Health> {
     let client = work.client;
-    let need = Need::new("auth/token/lookup-self", "read", "looking the token up");
+    let need = Need::new("auth/token/lookup-self", "read", "looking whether it can be read");
     let (looked_up, held) = client.exchange(&LookupTokenSelfRequest {}, &need, work.until).await?;
     let mut health = Health { summary: String::new(), facts: Vec::new(), warnings: Vec::new(), expires_at: None };
     match looked_up.status {
@@ -141,7 +141,8 @@ fn facts(work: &Work<'_>, health: &mut Health, token: &Value, held: &Held, versi
     facts.push(("KV version", format!("{kv}{said}")));
     facts.push(("log-in", work.client.session.way()));
     let text = |name: &str| token.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    facts.extend(text("display_name").map(|name| ("token", name.to_owned())));
+    // A token that nobody gave a name is called 'token'.
+    facts.extend(text("display_name").filter(|name| *name != "token").map(|name| ("token", name.to_owned())));
     facts.extend(text("accessor").map(|accessor| ("accessor", format!("..{}", last_four(accessor)))));
     let policies: Vec<&str> =
         token.get("policies").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();

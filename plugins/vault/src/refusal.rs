@@ -75,7 +75,7 @@ pub(crate) struct Inquiry<'a> {
     pub(crate) calls: &'a Calls,
     pub(crate) token: Option<&'a str>,
     /// What to do about a dead token.
-    pub(crate) remedy: &'static str,
+    pub(crate) remedy: String,
     pub(crate) until: Instant,
 }
 
@@ -175,7 +175,7 @@ fn plain(answer: &Answer, need: &Need) -> BackendError {
         _ if answer.wants_tls => (
             ErrorKind::Tls,
             "the server speaks TLS and was asked in plain HTTP".to_owned(),
-            "Set VAULT_ADDR to https://….",
+            "Write the address with https:// ('address' in the backend's settings, or VAULT_ADDR).",
         ),
         429 => (
             ErrorKind::Throttled,
@@ -186,7 +186,7 @@ fn plain(answer: &Answer, need: &Need) -> BackendError {
         300..=399 => (
             ErrorKind::Unreachable,
             format!("the server sends us on to {}", answer.location.as_deref().unwrap_or("another address")),
-            "Set VAULT_ADDR to that address: a token is not sent where nobody said it should go.",
+            "Set 'address' in the backend's settings, or VAULT_ADDR, to that one: a token is not sent where nobody said it should go.",
         ),
         status => {
             let said = match need.carries_secret {

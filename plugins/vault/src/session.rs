@@ -99,6 +99,8 @@ impl Held {
 /// The log-in of one backend.
 pub(crate) struct Session {
     auth: Auth,
+    /// Where a token from outside came from: `VAULT_TOKEN`, or a file.
+    from: Option<String>,
     renew: bool,
     state: Mutex<State>,
     /// One log-in or renewal at a time.
@@ -115,14 +117,17 @@ struct State {
 
 impl Session {
     /// A session that logs in when it is first asked.
-    pub(crate) fn new(auth: Auth, renew: bool) -> Self {
-        Self { auth, renew, state: Mutex::default(), gate: tokio::sync::Mutex::new(()) }
+    pub(crate) fn new(auth: Auth, from: Option<String>, renew: bool) -> Self {
+        Self { auth, from, renew, state: Mutex::default(), gate: tokio::sync::Mutex::new(()) }
     }
 
     /// How it logs in, in a word or two.
     pub(crate) fn way(&self) -> String {
         match &self.auth {
-            Auth::Token(_) => "token".into(),
+            Auth::Token(_) => match &self.from {
+                Some(from) => format!("token of {from}"),
+                None => "a given token".into(),
+            },
             Auth::AppRole { mount, .. } => format!("AppRole at {mount}"),
             Auth::Userpass { mount, user, .. } => format!("user {user} at {mount}"),
             Auth::Agent(file) => format!("agent's file {}", file.display()),
@@ -130,11 +135,21 @@ impl Session {
     }
 
     /// What to do about a dead token.
-    pub(crate) fn remedy(&self) -> &'static str {
-        match &self.auth {
-            Auth::Token(_) => "Log in anew and set VAULT_TOKEN to the new token",
-            Auth::Agent(_) => "Look whether the agent still runs and may log in: its file holds that token",
-            Auth::AppRole { .. } | Auth::Userpass { .. } => "Look whether the log-in gives tokens of this server",
+    pub(crate) fn remedy(&self) -> String {
+        match (&self.auth, self.from.as_deref()) {
+            (Auth::Token(_), Some("VAULT_TOKEN")) => {
+                "Log in anew, set VAULT_TOKEN to the new token, and start anew what runs with the old one".into()
+            }
+            (Auth::Token(_), Some(file)) => {
+                format!("Log in anew and put the new token into {file}, which is read again when it changes")
+            }
+            (Auth::Token(_), None) => {
+                "Log in anew and put the new token where this one came from: VAULT_TOKEN or a file".into()
+            }
+            (Auth::Agent(_), _) => "Look whether the agent still runs and may log in: its file holds that token".into(),
+            (Auth::AppRole { .. } | Auth::Userpass { .. }, _) => {
+                "Look whether the log-in gives tokens of this server".into()
+            }
         }
     }
 

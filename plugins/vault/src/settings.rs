@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) ca_file: Option<PathBuf>,
     pub(crate) verify: bool,
     pub(crate) auth: Auth,
+    /// Where a token from outside came from, for people: `VAULT_TOKEN`, or a file.
+    pub(crate) token_from: Option<String>,
     pub(crate) renew: bool,
 }
 
@@ -100,8 +102,7 @@ impl Settings {
             },
         };
         let verify = !matches!(setup.settings.get("verify"), Some(Setting::Flag(false)));
-        let production = setup.text("environment").is_some_and(|name| name.eq_ignore_ascii_case("production"));
-        if production && !verify {
+        if is_production(setup) && !verify {
             return Err(invalid(
                 "'verify = false' is refused in Production: whoever sits between could read every secret",
                 "Set 'ca_file' to the certificate authority of the server, and take 'verify' out.",
@@ -127,6 +128,7 @@ impl Settings {
             ca_file: text(setup, "ca_file", "VAULT_CACERT").map(PathBuf::from),
             verify,
             auth: auth(setup)?,
+            token_from: setup.text("token_from").map(str::to_owned),
             renew: setup.flag("renew"),
         })
     }
@@ -150,10 +152,26 @@ fn address(setup: &Setup) -> Result<Url> {
     if url.scheme() == "http" && setup.flag("enforce_https") {
         return Err(invalid(
             format!("the address is {}, and HTTPS is enforced: the token would be readable on the way", origin(&url)),
-            "Set VAULT_ADDR to https://…, and 'ca_file' if the server has a certificate authority of its own.",
+            match settings_come_first(setup) {
+                true => {
+                    "Set 'address' in the backend's settings to https://…: it comes before VAULT_ADDR here. A server with a certificate authority of its own needs 'ca_file' too."
+                }
+                false => {
+                    "Set VAULT_ADDR, which comes before 'address' in the backend's settings, to https://…. A server with a certificate authority of its own needs 'ca_file' too."
+                }
+            },
         ));
     }
     Ok(url)
+}
+
+/// True where the variables that mean a setting come after it: in Production, and for a second instance of the plugin.
+fn settings_come_first(setup: &Setup) -> bool {
+    is_production(setup) || !matches!(setup.instance.as_str(), "" | "vault")
+}
+
+fn is_production(setup: &Setup) -> bool {
+    setup.text("environment").is_some_and(|name| name.eq_ignore_ascii_case("production"))
 }
 
 fn auth(setup: &Setup) -> Result<Auth> {
@@ -286,6 +304,16 @@ mod tests {
             let error = Settings::read(&setup(&base, &[("VAULT_TOKEN", bad)])).map(|_| ()).expect_err("refused");
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_address_without_tls_is_mended_where_it_counts() {
+        let hint = |environment| {
+            let settings = [("address", "http://vault:8200"), ("enforce_https", "true"), ("environment", environment)];
+            Settings::read(&setup(&settings, &[])).map(drop).expect_err("refused").hint
+        };
+        assert!(hint("production").starts_with("Set 'address' in the backend's settings"), "{}", hint("production"));
+        assert!(hint("qa").starts_with("Set VAULT_ADDR"), "{}", hint("qa"));
     }
 
     #[test]

@@ -196,7 +196,7 @@ fn broken(error: &reqwest::Error, reads: bool) -> Broken {
 
 fn unreachable_server(what: &str) -> BackendError {
     BackendError::new(ErrorKind::Unreachable, format!("the server can't be reached: {what}"))
-        .hint("Look whether it runs and whether VAULT_ADDR is its address ('curl $VAULT_ADDR/v1/sys/health').")
+        .hint("Look whether it runs and whether the address is its own ('curl ADDRESS/v1/sys/health').")
 }
 
 fn unknown(what: &str) -> BackendError {
@@ -215,7 +215,7 @@ fn tls_error(error: &rustls::Error) -> BackendError {
     let hint = match error {
         rustls::Error::InvalidMessage(_) => "The server speaks no TLS there: use http://, or its TLS port.",
         rustls::Error::InvalidCertificate(_) => {
-            "Set 'ca_file' (VAULT_CACERT) to the authority that signed the server's certificate, and VAULT_ADDR to a name in it."
+            "Set 'ca_file' (VAULT_CACERT) to the authority that signed the server's certificate, and the address to a name in it."
         }
         _ => "Look at the server's TLS set-up ('quarterdeck tls check HOST:PORT').",
     };

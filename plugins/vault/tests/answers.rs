@@ -98,6 +98,54 @@ fn a_dead_token_is_told_from_a_missing_policy() {
 }
 
 #[test]
+fn a_dead_tokens_remedy_names_where_it_came_from_and_what_was_asked() {
+    let server = server();
+    let told = |given: Given| {
+        let backend = given.backend();
+        let health = refusal(backend.health(CALL));
+        assert_eq!((health.kind, health.doing.as_str()), (ErrorKind::Expired, "looking whether it can be read"));
+        let error = refusal(backend.read(&name("x/key"), None, CALL));
+        assert_eq!((error.kind, error.doing.as_str()), (ErrorKind::Expired, "reading 'x/key'"));
+        error.hint
+    };
+    let bogus = || Given::token(&server, "bogus");
+    assert!(told(bogus()).contains("where this one came from"));
+    let by_file = told(bogus().text("token_from", "/home/a/vault-token"));
+    assert!(by_file.contains("into /home/a/vault-token") && !by_file.contains("VAULT_TOKEN"), "{by_file}");
+    assert!(told(bogus().text("token_from", "VAULT_TOKEN")).contains("set VAULT_TOKEN to the new token"));
+    let health = root(&server).health(CALL).expect("well");
+    assert_eq!(
+        (fact(&health.facts, "log-in").as_str(), health.summary.as_str()),
+        ("a given token", "KV 2 secret, all of it")
+    );
+}
+
+#[test]
+fn what_fails_on_the_way_says_what_was_asked_for() {
+    let mut server = server();
+    let backend = root(&server);
+    server.stop();
+    let doing = |outcome: Result<()>| refusal(outcome).doing;
+    let key = name("x/key");
+    assert_eq!(doing(backend.read(&key, None, CALL).map(drop)), "reading 'x/key'");
+    assert_eq!(doing(backend.inspect(&key, CALL).map(drop)), "inspecting 'x/key'");
+    assert_eq!(doing(backend.delete(&key, &Expected::Anything, CALL)), "deleting 'x/key'");
+    assert_eq!(doing(backend.list(&PageRequest::default(), CALL).map(drop)), "listing its secrets");
+}
+
+#[test]
+fn an_empty_value_is_refused_and_nothing_is_written() {
+    let server = server();
+    let backend = root(&server);
+    for at in ["x/key", "x/key#password", "x/new", "x/new#key"] {
+        let error = refusal(backend.write(&name(at), Value::text(""), &Expected::Anything, CALL));
+        assert!(error.kind == ErrorKind::Invalid && error.what.contains("empty"), "{error}");
+    }
+    assert_eq!(read(&*backend, "x/key#password").1, "canary-1");
+    assert_eq!(names(&*backend, "", 0), ["x/key"]);
+}
+
+#[test]
 fn a_token_that_ends_says_so_when_it_has_ended() {
     let server = server();
     server.policy("test", GUIDE);
