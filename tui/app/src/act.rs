@@ -185,6 +185,10 @@ fn back(model: &mut Model) {
     if model.notice.take().is_some() || fold(model) || unfilter(model) {
         return;
     }
+    if model.screen == Screen::Overview {
+        // There is nothing to go back from: what row 3 tells has been read.
+        model.tail.put_away();
+    }
     go_to(model, Screen::Overview);
 }
 
@@ -272,6 +276,10 @@ fn hop(model: &mut Model, forward: bool, to: Hop) -> Vec<Effect> {
         }
     };
     if found {
+        let seen = model.tail.selected().map(|shown| shown.number);
+        if seen.is_some() && seen == model.tail.last(Severity::Major).map(|(_, number)| number) {
+            model.tail.put_away();
+        }
         return reopen(model);
     }
     let place = if what.starts_with("nothing") {

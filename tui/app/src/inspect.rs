@@ -5,7 +5,7 @@ use crate::effect::Effect;
 use crate::list::SecretId;
 use crate::model::{Model, Screen};
 use jiff::{SignedDuration, Timestamp};
-use quarterdeck_domain::overview::SecretDetail;
+use quarterdeck_domain::overview::{BackendRow, Condition, SecretDetail};
 
 /// So long the selection rests on a secret before its backend is asked.
 const REST: SignedDuration = SignedDuration::from_millis(500);
@@ -18,8 +18,12 @@ pub struct Inspect {
     stage: Stage,
     /// Its version in the list when it was asked for: another one there means to ask again.
     version: Option<String>,
-    /// The last answer. It stays while it is asked for again.
+    /// The last answer. It stays while it is asked for again; an error goes.
     pub told: Option<Box<SecretDetail>>,
+    /// What was told is an error, and its backend's next good answer asks once more.
+    retries: bool,
+    /// The question on its way is such a one.
+    retried: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,7 +63,27 @@ impl Inspect {
         let fits = |id: &SecretId| id.name == detail.name && id.layer == detail.layer;
         if self.of.as_ref().is_some_and(fits) {
             self.stage = Stage::Told;
+            // A backend that answers and refuses just this is asked twice and no more, until it was down.
+            self.retries = detail.error.is_some() && !std::mem::take(&mut self.retried);
             self.told = Some(detail);
+        }
+    }
+
+    /// Takes how the backends are: one that failed to tell and is well again is asked once more.
+    pub(crate) fn heard(&mut self, backends: &[BackendRow]) {
+        let Some(told) = self.told.as_deref().filter(|told| told.error.is_some() && self.stage == Stage::Told) else {
+            return;
+        };
+        let Some(backend) = backends.iter().find(|row| row.name == told.layer) else { return };
+        match backend.condition {
+            Condition::Down { .. } => self.retries = true,
+            Condition::Connecting => {}
+            Condition::Ok | Condition::Warning => {
+                let since = backend.answered_at.is_some_and(|at| at > told.asked_at);
+                if self.retries && since {
+                    (self.stage, self.told, self.retries, self.retried) = (Stage::Due, None, false, true);
+                }
+            }
         }
     }
 

@@ -157,7 +157,7 @@ table! {
     Palette "palette" ":" ANY free "palette" "any of these by its name";
     Help "help" "? F1" ANY free "help" "this; type to filter";
     Leave "leave" "q" ANY free "leave" "leave the pane; on 1 the program";
-    Back "back" "Esc" ANY free "back" "back, and nothing else";
+    Back "back" "Esc" ANY free "back" "back, and nothing else; on the overview it puts a MAJOR line away";
     Redraw "redraw" "^L" ANY free "redraw" "draw everything again";
     Suspend "suspend" "^Z" ANY free "suspend" "stop the program; fg brings it back";
     Quit "quit" "^C" ANY free "quit" "leave at once";

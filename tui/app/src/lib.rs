@@ -33,7 +33,7 @@ pub use find::Find;
 pub use inspect::Inspect;
 pub use key::{Code, Key};
 pub use keymap::{ACTIONS, Action, Keymap, Row, Scope, row};
-pub use list::{BackendList, SecretId, SecretList};
+pub use list::{BackendList, SecretId, SecretList, is_deleted};
 pub use model::{Access, Bell, Known, Model, Notice, Overlay, Reveal, Screen, Seat, Setup, Size, Weight};
 pub use news::{Message, News};
 pub use over::{help_rows, palette_rows};

@@ -61,6 +61,8 @@ pub struct SecretList {
     pub place: usize,
     /// Columns of the longest name.
     pub longest: usize,
+    /// Characters of the longest version.
+    pub longest_version: usize,
     /// Rows that the last search looked at.
     pub looked: usize,
     texts: Vec<Texts>,
@@ -76,6 +78,7 @@ impl SecretList {
         rows.sort_by(|a, b| urgency(a).cmp(&urgency(b)).then_with(|| a.name.cmp(&b.name)));
         self.texts = rows.iter().map(Texts::of).collect();
         self.longest = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+        self.longest_version = rows.iter().filter_map(|row| Some(row.version.as_ref()?.len())).max().unwrap_or(0);
         self.hits = (0..rows.len()).collect();
         self.rows = rows;
         self.known = true;
@@ -169,18 +172,23 @@ impl SecretList {
 
     /// True when something wants a person now, so that the worst stands first.
     pub fn worst_first(&self) -> bool {
-        self.rows.iter().any(|row| is_bad(row.state))
+        self.rows.iter().any(is_bad)
     }
 }
 
-/// True for a state that wants a person now.
-pub(crate) fn is_bad(state: SecretState) -> bool {
-    state <= SecretState::Due
+/// True for what wants a person now.
+fn is_bad(row: &SecretRow) -> bool {
+    row.state <= SecretState::Due && !is_deleted(row)
+}
+
+/// It was deleted in its backend and can be restored there. Where the backend can't be read that counts for more.
+pub fn is_deleted(row: &SecretRow) -> bool {
+    (row.deleted || row.deletes_at.is_some()) && row.state != SecretState::Unreadable
 }
 
 /// What is bad by how bad it is, then what has a date by its date, then the rest.
 fn urgency(row: &SecretRow) -> (Reverse<bool>, Option<SecretState>, bool, Option<Timestamp>) {
-    let bad = is_bad(row.state);
+    let bad = is_bad(row);
     (Reverse(bad), bad.then_some(row.state), row.due_at.is_none(), row.due_at)
 }
 

@@ -65,6 +65,8 @@ pub struct Tail {
     chosen: Option<u64>,
     /// The line on the window's last row while not following.
     bottom: u64,
+    /// MAJOR lines before this number were seen, or put away by key.
+    put_away: u64,
 }
 
 impl Default for Tail {
@@ -83,6 +85,7 @@ impl Default for Tail {
             held: None,
             chosen: None,
             bottom: 0,
+            put_away: 0,
         }
     }
 }
@@ -333,6 +336,17 @@ impl Tail {
     /// When the last MAJOR or CRITICAL line was written.
     pub fn loud_at(&self) -> Option<Timestamp> {
         self.critical.max(self.major).map(|(at, _)| at)
+    }
+
+    /// The last MAJOR line has been seen. Says whether it was news.
+    pub(crate) fn put_away(&mut self) -> bool {
+        let next = self.major.map_or(0, |(_, number)| number + 1);
+        std::mem::replace(&mut self.put_away, next) < next
+    }
+
+    /// A MAJOR line of this number needs no more to be told.
+    pub fn is_put_away(&self, number: u64) -> bool {
+        number < self.put_away
     }
 
     /// When the last line of this severity was written, and its number; CRITICAL and MAJOR are remembered.

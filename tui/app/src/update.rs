@@ -16,8 +16,10 @@ use quarterdeck_domain::severity::Severity;
 
 /// A value stays on the screen no longer than this.
 const REVEAL: SignedDuration = SignedDuration::from_secs(10);
-/// A quiet message stays this long; one that tells of a refusal or a failure four times as long.
+/// A quiet message stays this long; one that tells of a refusal four times as long.
 const NOTICE: SignedDuration = SignedDuration::from_secs(8);
+/// What failed may work the next moment: what tells of it goes soon.
+const FAILURE: SignedDuration = SignedDuration::from_secs(10);
 /// A clock that goes back by less only trembles: time stands still for so long.
 const SET_BACK: SignedDuration = SignedDuration::from_secs(1);
 
@@ -97,7 +99,10 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
             model.secrets.take(rows);
             act::hide_unless_selected(model);
         }
-        News::Backends(rows) => model.backends.take(rows),
+        News::Backends(rows) => {
+            model.inspect.heard(&rows);
+            model.backends.take(rows);
+        }
         News::Journal(row) => model.known.journal = Some(row),
         News::Sources(rows) => model.known.sources = rows,
         News::Kill(row) => return kill::take(model, row),
@@ -151,7 +156,11 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
 
 /// Puts a message on the screen.
 pub(crate) fn tell(model: &mut Model, weight: Weight, message: Message) {
-    let stays = if weight == Weight::Told { NOTICE } else { NOTICE * 4 };
+    let stays = match weight {
+        Weight::Told => NOTICE,
+        Weight::Refused => NOTICE * 4,
+        Weight::Failed => FAILURE,
+    };
     let until = model.now.saturating_add(stays).unwrap_or(model.now);
     model.notice = Some(Notice { weight, message, until });
 }

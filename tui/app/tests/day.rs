@@ -123,11 +123,11 @@ fn a_line_that_is_read_in_full_goes_only_to_the_line_that_is_open() {
 }
 
 #[test]
-fn messages_go_by_themselves_and_the_bad_ones_later() {
+fn messages_go_by_themselves_and_the_bad_ones_later_a_refusal_last() {
     for (news, weight, seconds) in [
         (News::Told(Message::plain("done")), Weight::Told, 8),
         (News::Refused(Message::plain("no")), Weight::Refused, 32),
-        (News::Failed(Message::plain("broke")), Weight::Failed, 32),
+        (News::Failed(Message::plain("broke")), Weight::Failed, 10),
     ] {
         let mut model = model();
         update(&mut model, news, now());

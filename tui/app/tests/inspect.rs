@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{inspected, later, model, press, secret, world};
+use common::{backend, inspected, later, model, press, secret, world};
 use jiff::SignedDuration;
 use quarterdeck_app::{Effect, Model, News, update, wake_at};
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::overview::{BackendRow, Condition};
 
 fn asked(effects: &[Effect]) -> Vec<&str> {
     let mut names = Vec::new();
@@ -72,6 +73,39 @@ fn it_is_asked_again_by_key_and_when_another_version_is_listed_and_stays_in_sigh
     assert_eq!(asked(&effects), ["a"]);
     update(&mut model, inspected("a", 3), later(3));
     assert!(asked(&update(&mut model, News::Secrets(vec![changed]), later(4))).is_empty());
+}
+
+/// An answer that is an error.
+fn failed(seconds: i64) -> News {
+    let News::Inspected(mut detail) = inspected("a", seconds) else { unreachable!("it is an answer") };
+    detail.error = Some(("sealed".into(), "unseal it".into()));
+    News::Inspected(detail)
+}
+
+fn is(condition: Condition, answered: i64) -> News {
+    News::Backends(vec![BackendRow { condition, answered_at: Some(later(answered)), ..backend("fernet") }])
+}
+
+#[test]
+fn an_error_goes_when_its_backend_is_well_again_and_the_secret_is_asked_for_anew() {
+    let mut model = model();
+    let down = || Condition::Down { code: "SEALED".into(), since: later(0) };
+    press(&mut model, "2 Enter");
+    update(&mut model, failed(1), later(1));
+    assert!(asked(&update(&mut model, is(Condition::Ok, 0), later(1))).is_empty(), "it answered before");
+    assert!(asked(&update(&mut model, is(down(), 0), later(2))).is_empty());
+    assert!(told(&model).is_some(), "the error stands while it is true");
+    assert_eq!(asked(&update(&mut model, is(Condition::Ok, 3), later(3))), ["a"]);
+    assert_eq!(told(&model), None, "and no longer");
+    update(&mut model, failed(4), later(4));
+    assert!(
+        asked(&update(&mut model, is(Condition::Ok, 9), later(9))).is_empty(),
+        "what refuses is not asked for ever"
+    );
+    update(&mut model, is(down(), 9), later(10));
+    assert_eq!(asked(&update(&mut model, is(Condition::Ok, 11), later(11))), ["a"]);
+    update(&mut model, inspected("a", 12), later(12));
+    assert!(asked(&update(&mut model, is(Condition::Ok, 13), later(13))).is_empty());
 }
 
 #[test]

@@ -130,15 +130,18 @@ struct Columns {
     source: (u16, u16),
 }
 
+/// `version 14, was version 13; made elsewhere` needs no more.
+const OUTCOME: u16 = 44;
+
 fn columns_for(width: u16) -> Columns {
     let wide = width >= 110;
     let (indent, gap) = if wide { (2, 2) } else { (0, 1) };
-    let (actor, kind) = if wide { (14, 21) } else { (8, 17) };
+    let (actor, kind) = if wide { (14, 22) } else { (8, 17) };
     let source = if wide { 12 } else { 0 };
     let fixed = indent + 8 + gap + 8 + gap + actor + gap + kind + gap;
     let room = width.saturating_sub(fixed + gap + source + if wide { gap } else { 0 });
     let (kind, room) = if room < 16 { (0, width.saturating_sub(fixed - kind - gap + gap)) } else { (kind, room) };
-    let outcome = if wide { room * 11 / 24 } else { (room * 10 / 35).min(30) };
+    let outcome = if wide { (room * 11 / 24).max(OUTCOME.min(room / 2)) } else { (room * 10 / 35).min(30) };
     let mut at = indent;
     let mut place = |width: u16| {
         let start = at;

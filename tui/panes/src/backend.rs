@@ -41,11 +41,16 @@ fn lines(model: &Model, row: &BackendRow) -> Vec<Line> {
     lines.push(Line::History("latency".into(), took, row.history_us.clone()));
     let answered = row.answered_at.map_or_else(
         || "never yet".to_owned(),
-        |at| format!("{} ago, asked every {}", words::age(model.now.duration_since(at)), words::age(row.every)),
+        |at| format!("{} ago, asked every {}", words::age(model.now.duration_since(at)), words::period(row.every)),
     );
     lines.push(field("answered", &answered, Role::Text));
     let names = row.names.map_or_else(|| "-".to_owned(), |names| names.to_string());
-    let names = if row.summary.is_empty() { names } else { format!("{names}; {}", row.summary) };
+    let names = match row.summary.as_str() {
+        "" => names,
+        // It counts them itself.
+        summary if summary.contains(" name") => summary.to_owned(),
+        summary => format!("{names}; {summary}"),
+    };
     lines.push(field("names", &names, Role::Text));
     let sum = row.plugin_sha256.get(..16).unwrap_or(&row.plugin_sha256);
     let sum = if sum.is_empty() { String::new() } else { format!(", sha256 {sum}..") };
@@ -65,7 +70,8 @@ fn field(label: &str, text: &str, role: Role) -> Line {
 /// What has a line of its own: the target, the credential's end, and what belongs to a refusal.
 fn is_said_elsewhere(row: &BackendRow, label: &str, text: &str) -> bool {
     let target = label == "address" && row.target.contains(text);
-    target || is_of_the_error(label) || (row.expires_at.is_some() && label.ends_with("ends in"))
+    // A token without a name of its own is called 'token'.
+    target || label == text || is_of_the_error(label) || (row.expires_at.is_some() && label.ends_with("ends in"))
 }
 
 /// A refusal's facts stand beside it: the capability that is missing, the line that grants it.
@@ -87,7 +93,7 @@ fn state(model: &Model, row: &BackendRow) -> Vec<Line> {
     }
     // What the kernel can't confine has a line of its own.
     let told = |warning: &&String| !row.unconfined.iter().any(|lack| warning.ends_with(lack.as_str()));
-    let warnings = row.warnings.iter().filter(told);
+    let warnings = crate::backends::warnings(model, row).filter(told);
     lines.extend(warnings.map(|warning| Line::Whole("!".into(), warning.clone(), Role::DueSoon)));
     lines
 }

@@ -108,9 +108,16 @@ pub(crate) fn token(model: &Model, row: &BackendRow) -> Option<(String, Role)> {
     })
 }
 
+/// What works and is not as it should be. That a credential will end is no news once it has.
+pub(crate) fn warnings<'a>(model: &Model, row: &'a BackendRow) -> impl Iterator<Item = &'a String> {
+    let has_ended = row.expires_at.is_some_and(|at| at <= model.now)
+        || matches!(&row.condition, Condition::Down { code, .. } if code.eq_ignore_ascii_case("expired"));
+    row.warnings.iter().filter(move |warning| !(has_ended && warning.starts_with("its credential ends")))
+}
+
 fn tile(model: &Model, row: &BackendRow, selected: Option<&str>) -> Tile {
     let (state, role) = state(model, row);
-    let summary = match (&row.error, row.warnings.first()) {
+    let summary = match (&row.error, warnings(model, row).next()) {
         (Some((what, _)), _) => what.clone(),
         (None, Some(warning)) => format!("! {warning}"),
         (None, None) if row.summary.is_empty() => row.target.clone(),
@@ -156,6 +163,9 @@ fn columns(view: &View, width: u16) -> Columns {
         _ => (12, 10, 6),
     };
     let says = if width >= 108 { width } else { 0 };
+    // `UNREACHABLE <10 s` is read whole where there is room for it.
+    let widest = view.tiles.iter().map(|tile| crate::pen::columns(&tile.state)).max().unwrap_or(0);
+    let state = widest.clamp(15, if width < 78 { 15 } else { 18 });
     let mut at = 2;
     let mut place = |wide: u16, gap: u16| {
         let start = at;
@@ -166,7 +176,7 @@ fn columns(view: &View, width: u16) -> Columns {
     };
     Columns {
         name: place(longest.clamp(8, 14), 1),
-        state: place(15, 1),
+        state: place(state, 1),
         read: place(7, 1),
         spark: place(spark, 0),
         token: place(token, 0),
@@ -237,12 +247,17 @@ fn draw_tile(pen: &mut Pen<'_>, line: Rect, columns: &Columns, tile: &Tile, alon
     if tile.selected {
         pen.tint(first(line, 2 + named), Role::Selected);
     }
-    let mark = match (tile.selected, is_bad) {
-        (true, _) => ">",
-        (false, true) => "!",
-        _ => "",
-    };
-    pen.put(first(line, 1), mark, if tile.selected { Role::Selected } else { Role::Danger });
+    marks(pen, line, tile.selected, is_bad);
+}
+
+/// Marks stand before the name: what is selected, and what wants a person; one that is both has both.
+pub(crate) fn marks(pen: &mut Pen<'_>, line: Rect, selected: bool, is_bad: bool) {
+    if selected {
+        pen.put(first(line, 1), ">", Role::Selected);
+    }
+    if is_bad {
+        pen.put(first(from(line, u16::from(selected)), 1), "!", Role::Danger);
+    }
 }
 
 /// The column after a column and its gap.

@@ -5,7 +5,7 @@ use crate::detail::{self, Line, Table};
 use crate::pen::{Pen, below, row};
 use crate::theme::Role;
 use crate::words;
-use quarterdeck_app::{Action, Model, Reveal, Screen, SecretId};
+use quarterdeck_app::{Action, Model, Reveal, Screen, SecretId, is_deleted};
 use quarterdeck_domain::overview::{Holder, SecretDetail, SecretRow, VersionRow};
 use quarterdeck_domain::rotation::{Age, SecretState};
 use quarterdeck_domain::sanitise;
@@ -98,7 +98,7 @@ fn open_lines(model: &Model, row: &SecretRow) -> Vec<Line> {
     let events = events(model, row).into_iter();
     lines.extend(events.filter(|line| !(is_named(line, ROTATED) && tells(ROTATED))));
     lines.extend(times(model, row));
-    let facts = facts.iter().filter(|(label, _)| !(row.deletes_at.is_some() && label == "deleted"));
+    let facts = facts.iter().filter(|(label, _)| !(is_deleted(row) && label == "deleted"));
     lines.extend(facts.map(|(label, text)| Line::Whole(label.clone(), text.clone(), Role::Text)));
     let holders = told.map_or(&[][..], |told| &told.holders);
     if holders.len() < 2 {
@@ -147,15 +147,17 @@ fn overrides(row: &SecretRow) -> Line {
 fn events(model: &Model, row: &SecretRow) -> Vec<Line> {
     let mut lines = Vec::new();
     let until = |at| words::left(model.now.duration_since(at).checked_neg().unwrap_or_default());
-    if let Some(at) = row.deletes_at {
-        let text = if at > model.now {
-            format!("there; gone for good in {}; quarterdeck secrets restore {}", until(at), row.name)
-        } else {
-            "there, and gone for good".to_owned()
+    if row.deleted || row.deletes_at.is_some() {
+        let restore = format!("quarterdeck secrets restore {}", row.name);
+        let text = match row.deletes_at {
+            Some(at) if at > model.now => format!("there; gone for good in {}; {restore}", until(at)),
+            Some(_) => "there, and gone for good".to_owned(),
+            None => format!("there; {restore}"),
         };
         lines.push(Line::Whole("DELETED".into(), text, Role::DueSoon));
     }
-    if let Some(at) = row.changed_at {
+    // That it was deleted is the change.
+    if let Some(at) = row.changed_at.filter(|_| !is_deleted(row)) {
         let ago = words::age(model.now.duration_since(at));
         lines.push(field(
             "CHANGED",
@@ -171,7 +173,11 @@ fn events(model: &Model, row: &SecretRow) -> Vec<Line> {
 }
 
 fn times(model: &Model, row: &SecretRow) -> [Line; 2] {
-    [field("state", state(model, row), crate::secrets::role(row.state)), field("age", age(model, row.age), Role::Text)]
+    let (text, role) = match is_deleted(row) {
+        true => ("DELETED: not due while it is".to_owned(), Role::DueSoon),
+        false => (state(model, row), crate::secrets::role(row.state)),
+    };
+    [field("state", text, role), field("age", age(model, row.age), Role::Text)]
 }
 
 /// What this program knows of it, and what a person may do.
@@ -213,7 +219,8 @@ fn fresh(model: &Model, told: &SecretDetail) -> Line {
         format!("{} asks again", model.setup.keymap.shown(Action::ReadAgain))
     };
     let ago = words::age(model.now.duration_since(told.asked_at));
-    field("told by", format!("{} {ago} ago; {again}", told.layer), Role::Muted)
+    let label = if told.error.is_some() { "asked" } else { "told by" };
+    field(label, format!("{} {ago} ago; {again}", told.layer), Role::Muted)
 }
 
 /// The versions, newest first.

@@ -1,12 +1,13 @@
 //! The table of secrets with their rotation gauges. Refuses values, and an age that nobody knows.
 
+use crate::backends::marks;
 use crate::heading::{Label, heading};
 use crate::pen::{Pen, below, first, from, row};
 use crate::picture::{Fill, gauge};
 use crate::theme::Role;
 use crate::words;
 use jiff::SignedDuration;
-use quarterdeck_app::{Action, Model};
+use quarterdeck_app::{Action, Model, is_deleted};
 use quarterdeck_domain::overview::{BackendRow, Condition, SecretRow};
 use quarterdeck_domain::rotation::{Age, SecretState};
 use ratatui::layout::{Position, Rect};
@@ -21,6 +22,8 @@ pub(crate) struct View {
     rows: Vec<Row>,
     /// Columns of the longest name of all.
     longest: u16,
+    /// Columns that the longest version of all would like.
+    version: u16,
     empty: Vec<String>,
     /// What is said about the rows that found no room.
     more: Option<String>,
@@ -30,7 +33,7 @@ pub(crate) struct View {
 struct Row {
     name: String,
     backend: String,
-    version: String,
+    version: Option<String>,
     fill: Option<Fill>,
     due: String,
     state: String,
@@ -67,6 +70,7 @@ impl View {
         Self {
             rest,
             rows: rows.map(|(at, row)| row_of(model, row, selected == Some(at))).collect(),
+            version: if list.longest_version <= 5 { 0 } else { 10 },
             longest: u16::try_from(list.longest).unwrap_or(u16::MAX),
             empty: if list.count() == 0 { empty(model) } else { Vec::new() },
             more: more.then(|| more_text(model, start, shown)),
@@ -118,11 +122,11 @@ fn row_of(model: &Model, row: &SecretRow, selected: bool) -> Row {
     Row {
         name: row.name.clone(),
         backend: row.backend.clone(),
-        version: words::short_version(row.version.as_deref()),
+        version: row.version.clone(),
         fill,
         due: due(model, row),
         state,
-        role: role(row.state),
+        role: if is_deleted(row) { state_role } else { role(row.state) },
         state_role,
         selected,
         written_by: row.written_by.clone().unwrap_or_else(|| "-".into()),
@@ -130,8 +134,11 @@ fn row_of(model: &Model, row: &SecretRow, selected: bool) -> Row {
     }
 }
 
-/// When it is due; `AWS 12 d` where the backend rotates it by its own schedule.
+/// When it is due; `AWS 12 d` where the backend rotates it by its own schedule. What is deleted waits for nobody.
 fn due(model: &Model, row: &SecretRow) -> String {
+    if is_deleted(row) {
+        return "-".to_owned();
+    }
     let left = |at: jiff::Timestamp| at.duration_since(model.now);
     match (row.rotates_at, row.due_at) {
         (Some(at), _) => format!("{} {}", row.backend.to_uppercase(), words::about(left(at))),
@@ -142,12 +149,13 @@ fn due(model: &Model, row: &SecretRow) -> String {
 
 fn state(model: &Model, row: &SecretRow) -> (String, Role) {
     let role = role(row.state);
+    if is_deleted(row) {
+        let left = row.deletes_at.map(|at| words::about(at.duration_since(model.now)));
+        return (format!("DELETED {}", left.unwrap_or_default()).trim_end().to_owned(), Role::DueSoon);
+    }
     // What is wrong stands alone; the detail tells the rest.
     if role == Role::Danger {
         return (row.state.words().to_owned(), role);
-    }
-    if let Some(at) = row.deletes_at {
-        return (format!("DELETED {}", words::about(at.duration_since(model.now))), Role::DueSoon);
     }
     let changed = row.changed_at.map(|at| model.now.duration_since(at)).filter(|age| *age < CHANGED_FOR);
     if let Some(age) = changed {
@@ -222,6 +230,10 @@ fn columns(view: &View, width: u16) -> Columns {
         2 + gauge + backend + version + gaps + due + 2 + state + written + read + if written > 0 { 4 } else { 0 };
     let longest = view.longest.clamp(12, 60);
     let room = width.saturating_sub(fixed);
+    // A UUID's end has what the names leave, and four of its characters in any case.
+    let more = room.saturating_sub(longest).max(6_u16.saturating_sub(version));
+    let more = more.min(view.version.saturating_sub(version)).min(room);
+    let (version, room) = if version > 0 { (version + more, room - more) } else { (0, room) };
     // In a wide table the columns stay near each other instead of drifting apart.
     let name = if width >= 110 { room.min(longest.max(25)) } else { room };
     let mut at = 2;
@@ -309,7 +321,8 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
     let field = |(start, width): (u16, u16)| first(from(line, start), width);
     let named = pen.put(field(columns.name), &item.name, Role::Text);
     pen.put(field(columns.backend), &item.backend, Role::Muted);
-    pen.put(field(columns.version), &item.version, Role::Muted);
+    let version = words::short_version(item.version.as_deref(), columns.version.1);
+    pen.put(field(columns.version), &version, Role::Muted);
     if columns.gauge.1 > 0 {
         match item.fill {
             Some(fill) => {
@@ -328,13 +341,7 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, columns: &Columns, item: &Row) {
         // The mark and the name alone: a whole row in another colour costs a slow link a whole row twice a key.
         pen.tint(first(line, columns.name.0 + named), Role::Selected);
     }
-    // Marks stand before the name: what is selected, and what wants a person.
-    let mark = match (item.selected, item.role == Role::Danger) {
-        (true, _) => ">",
-        (false, true) => "!",
-        (false, false) => "",
-    };
-    pen.put(first(line, 1), mark, if item.selected { Role::Selected } else { Role::Danger });
+    marks(pen, line, item.selected, item.role == Role::Danger);
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! Row 3: on a quiet day one sentence, on another the worst thing and what to do about it. Refuses to be quiet while
 //! anything is wrong.
 
-use crate::pen::{Pen, columns, from};
+use crate::pen::{Pen, columns, first, from};
 use crate::theme::Role;
 use crate::words;
 use crate::worry::worries;
-use quarterdeck_app::Model;
+use quarterdeck_app::{Model, is_deleted};
 use quarterdeck_domain::overview::Condition;
 use ratatui::layout::Rect;
+
+/// A reason is cut to no less than this.
+const SHORTEST: u16 = 14;
 
 /// What row 3 says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +59,17 @@ fn quiet(model: &Model) -> String {
         Some(at) => format!("Quiet for {}.", words::age(model.now.duration_since(at))),
         None => "Quiet.".to_owned(),
     };
-    let next = model.secrets.rows.iter().filter_map(|row| Some((row.due_at?, &row.name))).min().map(|(at, name)| {
-        let last = name.rsplit('/').next().unwrap_or(name);
-        format!(" Next: {last}, due in {}.", words::left(at.duration_since(model.now)))
-    });
+    let next = model
+        .secrets
+        .rows
+        .iter()
+        .filter(|row| !is_deleted(row))
+        .filter_map(|row| Some((row.due_at?, &row.name)))
+        .min()
+        .map(|(at, name)| {
+            let last = name.rsplit('/').next().unwrap_or(name);
+            format!(" Next: {last}, due in {}.", words::left(at.duration_since(model.now)))
+        });
     format!("{quiet} Nothing waits for you.{}", next.unwrap_or_default())
 }
 
@@ -69,10 +79,14 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, row: Rect) {
         pen.put(from(row, 1), &view.what, Role::Muted);
         return;
     }
-    // What to do is worth more than why: the reason goes first where there is no room for both.
+    // What to do is worth more than why: the reason is cut first where there is no room for both.
     let next = format!(". {}", view.next);
     let why = if view.why.is_empty() { String::new() } else { format!(": {}", view.why) };
-    let whole = columns(&view.what) + columns(&why) + columns(&next) + 2;
-    let why = if whole <= row.width { why } else { String::new() };
-    pen.put_all(row, &[("! ", Role::Danger), (&view.what, Role::Danger), (&why, Role::Danger), (&next, Role::Strong)]);
+    let room = row.width.saturating_sub(columns(&view.what) + columns(&next) + 2);
+    let mut used = pen.put_all(row, &[("! ", Role::Danger), (&view.what, Role::Danger)]);
+    // A piece of it that says nothing is left out.
+    if columns(&why) <= room || room >= SHORTEST {
+        used += pen.put(first(from(row, used), room), &why, Role::Danger);
+    }
+    pen.put(from(row, used), &next, Role::Strong);
 }

@@ -19,6 +19,18 @@ pub(crate) fn age(age: SignedDuration) -> String {
     }
 }
 
+/// How often something happens, to the second: `3 s`, `1 min 30 s`, `5 min`.
+pub(crate) fn period(every: SignedDuration) -> String {
+    let seconds = every.as_secs().max(0);
+    match (seconds / MINUTE, seconds % MINUTE) {
+        (0, 0) => age(every),
+        (0, rest) => format!("{rest} s"),
+        (minutes, 0) if minutes < 60 => format!("{minutes} min"),
+        (minutes, rest) if minutes < 60 => format!("{minutes} min {rest} s"),
+        _ => long(seconds),
+    }
+}
+
 /// Time that is left: like an age, but under ten minutes it runs: `9:12`. What is past has a minus.
 pub(crate) fn left(left: SignedDuration) -> String {
     let seconds = left.as_secs();
@@ -117,11 +129,13 @@ pub(crate) fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
-/// A version as a table shows it: a bare number gets its `v`; a fingerprint or a UUID is for the detail.
-pub(crate) fn short_version(version: Option<&str>) -> String {
-    match version {
-        Some(short) if short.len() <= 5 => self::version(version),
-        _ => "-".to_owned(),
+/// A version as a table shows it in so many columns: of a UUID or a fingerprint as much of its end as there is room for.
+pub(crate) fn short_version(version: Option<&str>, width: u16) -> String {
+    let shown = version.map_or_else(|| "-".to_owned(), version_id);
+    let room = usize::from(width);
+    match shown.strip_prefix("..") {
+        Some(end) if shown.len() > room && room > 2 => format!("..{}", &end[end.len() + 2 - room..]),
+        _ => shown,
     }
 }
 
@@ -198,6 +212,27 @@ mod tests {
             ("\u{65e5}\u{672c}\u{65e5}\u{672c}\u{65e5}\u{672c}", "\u{65e5}\u{672c}\u{65e5}\u{672c}\u{65e5}\u{672c}"),
         ] {
             assert_eq!(version_id(id), want);
+        }
+    }
+
+    #[test]
+    fn a_table_shows_as_much_of_a_versions_end_as_there_is_room_for() {
+        let uuid = Some("9e107d9d-372b-4d6f-8f5c-2f1a9f2c41d0");
+        for (version, width, want) in [
+            (uuid, 10, "..9f2c41d0"),
+            (uuid, 6, "..41d0"),
+            (uuid, 0, "..9f2c41d0"),
+            (Some("14"), 3, "v14"),
+            (None, 3, "-"),
+        ] {
+            assert_eq!(short_version(version, width), want);
+        }
+    }
+
+    #[test]
+    fn a_period_is_told_to_the_second() {
+        for (seconds, want) in [(3, "3 s"), (60, "1 min"), (90, "1 min 30 s"), (3_600, "1 h 00 m")] {
+            assert_eq!(period(SignedDuration::from_secs(seconds)), want);
         }
     }
 

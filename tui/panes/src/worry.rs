@@ -2,10 +2,13 @@
 
 use crate::{kill_worries, words};
 use jiff::SignedDuration;
-use quarterdeck_app::{Action, Model};
+use quarterdeck_app::{Action, Model, is_deleted};
 use quarterdeck_domain::overview::{BackendRow, Condition, SourceRow};
 use quarterdeck_domain::rotation::SecretState;
 use quarterdeck_domain::severity::Severity;
+
+/// A MAJOR line of one's own stands so long.
+const OWN: SignedDuration = SignedDuration::from_mins(1);
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub fn worries(model: &Model) -> Vec<Worry> {
     found.extend(model.backends.rows.iter().filter_map(|row| token_ends(model, row)));
     found.extend(older);
     found.extend(secrets(model));
-    found.extend(written(model, Severity::Major, SignedDuration::from_mins(10)));
+    found.extend(written(model, Severity::Major, SignedDuration::from_mins(10)).filter(|_| !is_put_away(model)));
     // While the whole screen is old, each piece of it being old says nothing more.
     if silent.is_none() {
         found.extend(model.backends.rows.iter().filter_map(|row| backend_stale(model, row)));
@@ -95,12 +98,24 @@ fn written(model: &Model, severity: Severity, fresh: SignedDuration) -> Option<W
         Action::PreviousMajor
     });
     let audit = model.setup.keymap.shown(Action::Audit);
+    // That it failed is worth more than on what, and both more than in how many milliseconds.
+    let (word, rest) = line.outcome().split_once(' ').unwrap_or((line.outcome(), ""));
+    let is_loud = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let (word, rest) = if is_loud { (format!(" {word}"), rest) } else { (String::new(), line.outcome()) };
     Some(Worry {
         short: None,
-        what: format!("{severity} {} {} {}", words::clock(at), line.actor(), line.kind()),
-        why: format!("{} {}", line.resource(), line.outcome()).trim().to_owned(),
+        what: format!("{severity} {} {} {}{word}", words::clock(at), line.actor(), line.kind()),
+        why: format!("{} {rest}", line.resource()).trim().to_owned(),
         next: format!("{audit} then {key} shows it"),
     })
+}
+
+/// A MAJOR line that somebody has seen, or that was written by who sits here and is over: it has been told where it was
+/// done.
+fn is_put_away(model: &Model) -> bool {
+    let Some((at, number)) = model.tail.last(Severity::Major) else { return true };
+    let is_own = model.tail.line(number).is_some_and(|line| line.actor() == model.setup.seat.who.person.as_str());
+    model.tail.is_put_away(number) || (is_own && model.now.duration_since(at) >= OWN)
 }
 
 fn backend_down(model: &Model) -> impl Fn(&BackendRow) -> Option<Worry> {
@@ -148,9 +163,10 @@ fn backend_stale(model: &Model, row: &BackendRow) -> Option<Worry> {
 }
 
 fn secrets(model: &Model) -> Option<Worry> {
-    let worst = model.secrets.rows.iter().map(|row| row.state).filter(|state| *state <= SecretState::Due).min()?;
-    let rows: Vec<&str> =
-        model.secrets.rows.iter().filter(|row| row.state == worst).map(|row| row.name.as_str()).collect();
+    // What is deleted wants nobody.
+    let there = || model.secrets.rows.iter().filter(|row| !is_deleted(row));
+    let worst = there().map(|row| row.state).filter(|state| *state <= SecretState::Due).min()?;
+    let rows: Vec<&str> = there().filter(|row| row.state == worst).map(|row| row.name.as_str()).collect();
     let what = match rows.as_slice() {
         [one] => format!("{one} is {worst}"),
         [one, ..] => format!("{one} and {} more are {worst}", rows.len() - 1),

@@ -348,6 +348,102 @@ fn a_secret_that_may_be_a_map_is_changed_by_its_key() {
 }
 
 #[test]
+fn row_3_names_what_failed_and_what_it_was_on_at_80_columns() {
+    let failed = |resource: &str| {
+        let mut model = quiet(80, 24);
+        let new = line("14:03:06", Severity::Major, "root", "SECRET_WRITE", resource, "FAILED 41 ms");
+        update(&mut model, News::Lines(vec![new]), now());
+        text(&model, true).lines().nth(2).expect("row 3").to_owned()
+    };
+    assert_eq!(failed("db"), "! MAJOR 14:03:06 root SECRET_WRITE FAILED: db 41 ms. 3 then W shows it.");
+    assert_eq!(
+        failed("algo-trade/broker#password"),
+        "! MAJOR 14:03:06 root SECRET_WRITE FAILED: algo-trade/brok... 3 then W shows it."
+    );
+}
+
+#[test]
+fn a_major_line_is_put_away_by_esc_by_going_to_it_and_ones_own_by_a_minute() {
+    let written = |actor: &str| {
+        let mut model = quiet(80, 24);
+        let new = line("14:03:26", Severity::Major, actor, "SECRET_WRITE", "db", "FAILED");
+        update(&mut model, News::Lines(vec![new]), now());
+        model
+    };
+    let says = |model: &Model| text(model, true).lines().nth(2).expect("row 3").starts_with("! MAJOR");
+    for keys in ["Esc", "3 W"] {
+        let mut model = written("root");
+        assert!(says(&model));
+        press(&mut model, keys);
+        assert!(!says(&model), "{keys}");
+        let new = line("14:03:27", Severity::Major, "root", "SECRET_WRITE", "db", "FAILED");
+        update(&mut model, News::Lines(vec![new]), now());
+        assert!(says(&model), "a new one is news");
+    }
+    for (actor, stands) in [("root", true), ("alice", false)] {
+        let mut model = written(actor);
+        assert!(says(&model), "{actor}");
+        update(&mut model, News::Alive, now() + jiff::SignedDuration::from_secs(60));
+        let told = quarterdeck_panes::worries(&model).iter().any(|worry| worry.what.starts_with("MAJOR"));
+        assert_eq!(told, stands, "{actor}");
+    }
+}
+
+#[test]
+fn what_is_deleted_says_so_and_how_to_have_it_back_and_is_due_for_nobody() {
+    let mut model = quiet(160, 48);
+    let mut rows = model.secrets.rows.clone();
+    rows.truncate(1);
+    rows[0].name = "algo-trade/new".into();
+    rows[0].version = Some("9e107d9d-372b-4d6f-8f5c-2f1a8b41e388".into());
+    rows[0].state = quarterdeck_domain::rotation::SecretState::Overdue;
+    rows[0].changed_at = Some(now());
+    rows[0].deleted = true;
+    update(&mut model, News::Secrets(rows), now());
+    press(&mut model, "2 g");
+    let shown = text(&model, true);
+    for wanted in ["..8b41e388", "DELETED: not due while it is", "there; quarterdeck secrets restore algo-trade/new"] {
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
+    for no in ["CHANGED", "overdue", "OVERDUE"] {
+        assert!(!shown.contains(no), "{no}: {shown}");
+    }
+}
+
+#[test]
+fn what_is_selected_keeps_the_mark_that_it_wants_a_person() {
+    let mut model = bad(80, 24);
+    press(&mut model, "6 j");
+    assert!(text(&model, true).lines().any(|row| row.starts_with(">!vault")), "{}", text(&model, true));
+    press(&mut model, "2 g");
+    assert!(text(&model, true).lines().any(|row| row.starts_with(">!")), "{}", text(&model, true));
+}
+
+#[test]
+fn a_backend_says_each_thing_once_and_whole() {
+    let mut model = quiet(80, 24);
+    let mut rows = model.backends.rows.clone();
+    let since = now() - jiff::SignedDuration::from_secs(5);
+    rows[1].condition = quarterdeck_domain::overview::Condition::Down { code: "UNREACHABLE".into(), since };
+    rows[1].every = jiff::SignedDuration::from_secs(3);
+    rows[1].facts = vec![("token".into(), "token".into())];
+    rows[1].summary = "KV 2 secret, 8 names at its top".into();
+    rows[1].expires_at = Some(since);
+    rows[1].warnings = vec!["its credential ends at 2026-05-04T14:03:22Z: renew it or log in anew".into()];
+    update(&mut model, News::Backends(rows), now());
+    press(&mut model, "6 j Enter");
+    let shown = text(&model, true);
+    for wanted in ["asked every 3 s", "names        KV 2 secret, 8 names at its top"] {
+        assert!(shown.contains(wanted), "{wanted}: {shown}");
+    }
+    for no in ["token        token", "its credential ends"] {
+        assert!(!shown.contains(no), "{no}: {shown}");
+    }
+    press(&mut model, "h");
+    assert!(text(&model, true).contains("UNREACHABLE <10 s "), "{}", text(&model, true));
+}
+
+#[test]
 fn a_token_is_amber_within_the_hour_red_within_ten_minutes_and_then_expired() {
     for (seconds, says, worry) in [
         (7_200, "2 h 00 m", false),

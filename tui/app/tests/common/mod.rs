@@ -70,6 +70,7 @@ pub(crate) fn secret(name: &str, due_in_days: i64) -> SecretRow {
         reads: 0,
         rotates_at: None,
         deletes_at: None,
+        deleted: false,
         changed_at: None,
     }
 }

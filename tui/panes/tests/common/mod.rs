@@ -76,6 +76,7 @@ fn secret(name: &str, layer: &str, version: Option<&str>, age: Age) -> SecretRow
         reads: 212,
         rotates_at: None,
         deletes_at: None,
+        deleted: false,
         changed_at: None,
     }
 }
