@@ -8,6 +8,7 @@ mod audit;
 mod boundary;
 mod kill;
 mod layers;
+mod lost;
 mod pages;
 mod places;
 mod plugins;

@@ -82,6 +82,8 @@ fn a_value_on_the_command_line_is_taken_with_a_warning() {
     let said = house.run(&["secrets", "set", "desk.a", "seen"]).expect_status(0);
     assert!(said.stderr.contains("seen by everybody who lists processes"), "{}", said.stderr);
     assert!(!said.stdout.contains("seen"), "{}", said.stdout);
+    let empty = house.run(&["secrets", "set", "desk.a", ""]).expect_status(2);
+    assert!(empty.stderr.contains("no value was given"), "{}", empty.stderr);
     assert_eq!(house.feed(&["secrets", "set", "desk.b"], b"unseen").expect_status(0).stderr, "");
 }
 

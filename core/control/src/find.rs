@@ -6,7 +6,7 @@ use crate::mount::Mount;
 use crate::observe::list_all;
 use crate::serve::Control;
 use quarterdeck_contract::{
-    BackendError, Capability, ErrorKind, Expected, Inspection, Result as Answer, SecretName, VersionId,
+    BackendError, Capability, ErrorKind, Expected, Inspection, Kind, Result as Answer, SecretName, Value, VersionId,
 };
 use quarterdeck_domain::request::{Request, Target};
 
@@ -42,6 +42,8 @@ pub(crate) enum Look {
     Absent(Option<Target>),
     /// It belongs to another environment.
     Foreign(Target),
+    /// It is no name there, and may be a key of the layer's own secret, which is gone; and where it would be.
+    Lost(BackendError, Option<Target>),
     /// Nobody knows.
     Failed(BackendError),
 }
@@ -57,6 +59,8 @@ pub fn expected(if_version: Option<&str>, held: Option<&Inspection>) -> Expected
     let Some(held) = held else { return Expected::Absent };
     let is_map = held.metadata.get("type").is_some_and(|kind| kind == "object");
     match held.versions.first() {
+        // What is deleted still has a version, and no value that could be changed.
+        Some(version) if version.deleted || version.destroyed => Expected::Absent,
         Some(version) if !is_map => Expected::Version(version.id.clone()),
         _ => Expected::Anything,
     }
@@ -70,16 +74,20 @@ impl Control {
 
     /// The highest layer that holds the name; with `layer`, that one alone.
     pub fn locate(&self, name: &str, layer: Option<&str>) -> Result<Located, Failure> {
-        let (mut unasked, mut foreign) = (Vec::new(), None);
+        let (mut unasked, mut foreign, mut lost) = (Vec::new(), None, None);
         for mount in self.asked(layer) {
             match self.look(mount, name) {
                 Look::Held(target, inspection) => return Ok(Located { target, inspection, unasked }),
                 Look::Absent(_) => {}
                 Look::Foreign(target) => foreign = foreign.or(Some(target)),
-                Look::Failed(error) if layer.is_some() || mount.required => {
+                Look::Failed(error) | Look::Lost(error, _) if layer.is_some() || mount.required => {
                     return Err(Failure::of_backend(&mount.layer, error));
                 }
                 Look::Failed(error) => unasked.push((mount.layer.clone(), error.to_string())),
+                Look::Lost(error, _) => {
+                    unasked.push((mount.layer.clone(), error.to_string()));
+                    lost = lost.or(Some((&mount.layer, error)));
+                }
             }
         }
         if let Some(layer) = layer {
@@ -89,6 +97,9 @@ impl Control {
             self.permit(&Request::Inspect { target })?;
         }
         // What nobody could look for is not proven absent.
+        if let Some((layer, error)) = lost {
+            return Err(Failure::of_backend(layer, error));
+        }
         if let Some((layer, _)) = unasked.first()
             && let Ok(mount) = self.mount(layer)
             && let Err(error) = mount.backend().health(mount.call())
@@ -98,8 +109,10 @@ impl Control {
         Err(self.not_found(name, layer))
     }
 
-    /// Where a new secret goes: the layer that holds it if it can be written, else the highest that can.
+    /// Where a value goes: the highest layer that can be written. A name in a layer's own notation goes there alone, and
+    /// where such a layer can't be asked nothing goes past it unless somebody names another.
     pub fn place_for(&self, name: &str, layer: Option<&str>) -> Result<Destination, Failure> {
+        let layer = layer.or_else(|| Some(self.mounts.iter().find(|mount| mount.owns(name))?.layer.as_str()));
         let (mut above, mut unasked) = (Vec::new(), Vec::new());
         for mount in self.asked(layer) {
             let (target, held) = match self.look(mount, name) {
@@ -115,16 +128,20 @@ impl Control {
                     self.permit(&Request::Write { target })?;
                     continue;
                 }
-                Look::Failed(error) if layer.is_some() || mount.required => {
+                // The layer's own secret is not there yet: its first key makes it.
+                Look::Lost(BackendError { kind: ErrorKind::NotFound, .. }, Some(home)) => (home, None),
+                Look::Failed(error) | Look::Lost(error, _) if layer.is_some() || mount.required => {
                     return Err(Failure::of_backend(&mount.layer, error));
                 }
-                Look::Failed(error) => {
-                    unasked.push((mount.layer.clone(), error));
+                Look::Failed(error) | Look::Lost(error, _) if mount.is_store() => {
+                    return Err(Failure::of_backend(&mount.layer, or_elsewhere(error)));
+                }
+                Look::Failed(error) | Look::Lost(error, _) => {
+                    unasked.push((mount.layer.clone(), error.to_string()));
                     continue;
                 }
             };
             if mount.backend().describe().can(Capability::Write) {
-                let unasked = unasked.into_iter().map(|(layer, error)| (layer, error.to_string())).collect();
                 return Ok(Destination { target, held, above, unasked });
             }
             if held.is_some() {
@@ -134,33 +151,85 @@ impl Control {
         if let Some(layer) = layer {
             self.mount(layer)?;
         }
-        match unasked.into_iter().next_back() {
-            Some((layer, error)) => Err(Failure::of_backend(&layer, error)),
-            None => Err(Failure::Senseless {
-                what: match layer {
-                    Some(layer) => format!("the layer '{layer}' is read-only"),
-                    None => "no layer here can be written".into(),
-                },
-                next: "Switch the encrypted file on: 'quarterdeck init', or set DP_SECRETS_ENCRYPTION_KEY.".into(),
-            }),
-        }
+        Err(Failure::Senseless {
+            what: match layer {
+                Some(layer) => format!("the layer '{layer}' is read-only"),
+                None => "no layer here can be written".into(),
+            },
+            next: "Switch the encrypted file on: 'quarterdeck init', or set DP_SECRETS_ENCRYPTION_KEY.".into(),
+        })
     }
 
+    /// Refuses to lose by a slip what a secret holds under several keys: what replaces a map is a map, and what removes it
+    /// names its version. `new` is nothing for a deletion.
+    pub fn keeps_its_keys(&self, target: &Target, held: &Inspection, new: Option<&Value>) -> Result<(), Failure> {
+        let mount = self.mount(&target.layer)?;
+        let failed = |error| Err(Failure::of_backend(&target.layer, error));
+        let newest = held.versions.first();
+        let gone = newest.is_some_and(|version| version.deleted || version.destroyed);
+        if let Some((secret, _)) = target.name.split_once('#').filter(|_| gone && mount.is_store()) {
+            return failed(
+                BackendError::new(ErrorKind::Deleted, format!("'{secret}' is deleted, and this key with the others"))
+                    .hint(format!("'quarterdeck secrets restore {secret}' brings them back.")),
+            );
+        }
+        let is_map =
+            |value: &Value| value.kind == Kind::Json && value.bytes.expose().trim_ascii_start().first() == Some(&b'{');
+        // The Fernet file refuses it by itself, with the names that its keys have.
+        if gone || mount.kind == "fernet" || target.name.contains('#') || new.is_some_and(is_map) {
+            return Ok(());
+        }
+        let Some(name) = SecretName::parse(&target.name) else { return Ok(()) };
+        let whole = newest.map(|newest| format!("'--if-version {}'", newest.id)).unwrap_or("'--if-version'".into());
+        let keys = match mount.backend().keys(&name, mount.call()) {
+            Ok(keys) => keys,
+            Err(error) if is_gone(&error) || error.kind == ErrorKind::Unsupported => return Ok(()),
+            Err(error) => {
+                let hint = format!("{} {whole} does it without looking at its keys.", error.hint);
+                return failed(BackendError { hint: hint.trim().to_owned(), ..error });
+            }
+        };
+        let Some(first) = keys.first() else { return Ok(()) };
+        let does = if new.is_some() { "replace" } else { "delete" };
+        let noun = if keys.len() == 1 { "secret" } else { "secrets" };
+        failed(
+            BackendError::new(
+                ErrorKind::Invalid,
+                format!("'{name}' holds {} {noun}, among them '{name}#{first}'", keys.len()),
+            )
+            .hint(format!("Name the one to {does}: '{name}#KEY'; {whole} will {does} it whole.")),
+        )
+    }
+
+    /// The layers that are asked. What a verb brought with it counts where no store is switched on.
     fn asked<'a>(&'a self, layer: Option<&'a str>) -> impl Iterator<Item = &'a Mount> {
-        self.mounts.iter().filter(move |mount| layer.is_none_or(|wanted| mount.layer == wanted))
+        let stored = self.mounts.iter().any(|mount| mount.is_store() && !mount.besides);
+        self.mounts.iter().filter(move |mount| match layer {
+            Some(wanted) => mount.layer == wanted,
+            None => !mount.besides || !stored,
+        })
     }
 
     /// Looks for a key or a name in one layer. What belongs to another environment is not asked for at all.
     pub(crate) fn look(&self, mount: &Mount, name: &str) -> Look {
         let tied = self.tied(name).filter(|_| !matches!(mount.kind.as_str(), "env" | "yaml")).map(str::to_owned);
-        let (mut absent, mut foreign) = (None, None);
+        let (mut absent, mut foreign, mut lost) = (None, None, None);
+        let home = || Some(Target { layer: mount.layer.clone(), name: mount.home_of(name)? });
         // What configuration ties comes first, then the key that the layer itself knows, then the name as it stands.
         let asked: [&dyn Fn() -> Answer<Option<String>>; 3] =
             [&|| Ok(tied.clone()), &|| mount.name_of_key(name), &|| Ok(Some(name.to_owned()))];
         for (place, own) in asked.iter().enumerate() {
             let own = match own() {
                 Ok(Some(own)) => own,
-                Ok(None) => continue,
+                Ok(None) => {
+                    absent = absent.or_else(|| home().filter(|_| place == 1));
+                    continue;
+                }
+                // The layer's own secret is gone; the others of its store are not.
+                Err(error) if is_gone(&error) => {
+                    lost = home().map(|home| (error, home));
+                    continue;
+                }
                 Err(error) => return Look::Failed(error),
             };
             let Some(parsed) = SecretName::parse(&own) else { continue };
@@ -179,6 +248,9 @@ impl Control {
                 Err(error) => return Look::Failed(error),
             }
         }
+        if let Some((error, home)) = lost {
+            return Look::Lost(error, absent.filter(|absent| absent.name != name).or(Some(home)));
+        }
         match foreign {
             Some(target) if absent.is_none() => Look::Foreign(target),
             _ => Look::Absent(absent),
@@ -192,7 +264,7 @@ impl Control {
     }
 
     fn not_found(&self, name: &str, layer: Option<&str>) -> Failure {
-        let asked: Vec<_> = self.mounts.iter().filter(|m| layer.is_none_or(|wanted| m.layer == wanted)).collect();
+        let asked: Vec<_> = self.asked(layer).collect();
         let ours = |layer: &str, name: &str| self.boundary.crossed(layer, name, self.config.environment).is_none();
         let listed = asked.iter().flat_map(|mount| {
             let entries = list_all(mount).unwrap_or_default().into_iter();
@@ -206,6 +278,16 @@ impl Control {
             layers: asked.iter().map(|mount| mount.layer.clone()).collect(),
         }
     }
+}
+
+fn is_gone(error: &BackendError) -> bool {
+    matches!(error.kind, ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::Destroyed)
+}
+
+/// A layer above can't be asked: what it says, and the way past it.
+fn or_elsewhere(error: BackendError) -> BackendError {
+    let hint = if error.hint.is_empty() { "'quarterdeck doctor' tells more." } else { &error.hint };
+    BackendError { hint: format!("{hint} '--layer NAME' names another layer."), ..error }
 }
 
 #[cfg(test)]
@@ -229,5 +311,8 @@ mod tests {
         assert_eq!(expected(None, Some(&held("object"))), Expected::Anything);
         assert_eq!(expected(Some("v0"), Some(&held("object"))), version("v0"));
         assert_eq!(expected(Some("v0"), None), version("v0"));
+        let mut deleted = held("text");
+        deleted.versions[0].deleted = true;
+        assert_eq!(expected(None, Some(&deleted)), Expected::Absent);
     }
 }

@@ -35,11 +35,16 @@ pub(crate) fn value(of: &str) -> Result<Vec<u8>, Trouble> {
         }
     }
     if bytes.is_empty() {
-        return Err(Trouble::usage(
-            "no value was given\n  next:  type it at the prompt, or pipe it in: printf %s \"$VALUE\" | quarterdeck secrets set NAME",
-        ));
+        return Err(nothing());
     }
     Ok(bytes)
+}
+
+/// An empty value is none.
+pub(crate) fn nothing() -> Trouble {
+    Trouble::usage(
+        "no value was given\n  next:  type it at the prompt, or pipe it in: printf %s \"$VALUE\" | quarterdeck secrets set NAME",
+    )
 }
 
 /// A prompt that can't be shown is no reason to stop.

@@ -55,6 +55,8 @@ pub struct Mount {
     pub every: SignedDuration,
     /// Its absence is an answer: nothing is looked for below it while it can't be asked.
     pub required: bool,
+    /// A verb asked for it, and it is not switched on.
+    pub(crate) besides: bool,
     backend: Arc<dyn SecretsBackend>,
     breaker: Arc<Breaker>,
     process: Process,
@@ -134,6 +136,21 @@ impl Mount {
         self.scope.name_of_key(self.backend(), key, self.call())
     }
 
+    /// Where a key would be in the secrets that this layer is made of, whether or not it is there.
+    pub(crate) fn home_of(&self, key: &str) -> Option<String> {
+        self.scope.home_of(key)
+    }
+
+    /// True for a name in the notation of the secrets that this layer is made of.
+    pub(crate) fn owns(&self, name: &str) -> bool {
+        self.scope.owns(name)
+    }
+
+    /// False for what nothing can be stored in.
+    pub(crate) fn is_store(&self) -> bool {
+        !matches!(self.kind.as_str(), "env" | "yaml")
+    }
+
     /// False for a name that is no part of what configuration makes this layer of.
     pub(crate) fn browses(&self, name: &str) -> bool {
         self.scope.browses(name)
@@ -168,12 +185,11 @@ pub fn mount_all(
     on_change: Option<&OnMountChange>,
 ) -> Vec<Mount> {
     let folders = catalogue::folders(config, surroundings);
-    let mut layers = layers(config, surroundings);
-    if let Some(layer) = besides.filter(|layer| layers.iter().all(|other| other != layer)) {
-        layers.push(layer.to_owned());
-    }
+    let layers = layers(config, surroundings);
+    let besides = besides.filter(|layer| layers.iter().all(|other| other != layer));
     let place = Place { config, folders: &folders, surroundings, key };
-    layers.into_iter().map(|layer| mount(&layer, &place, on_change)).collect()
+    let besides = besides.map(|layer| Mount { besides: true, ..mount(layer, &place, on_change) });
+    layers.iter().map(|layer| mount(layer, &place, on_change)).chain(besides).collect()
 }
 
 /// The layers that are switched on, highest first.
@@ -266,6 +282,7 @@ fn mount(layer: &str, place: &Place<'_>, on_change: Option<&OnMountChange>) -> M
         within: Duration::try_from(within).unwrap_or(Duration::from_secs(5)),
         every,
         required: place.production() || table.required == Some(true),
+        besides: false,
         backend,
         breaker,
         process,

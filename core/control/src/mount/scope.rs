@@ -1,14 +1,17 @@
 //! What part of a store a layer is, as far as its settings tell. Refuses to know it better than the backend: which key a
 //! name is, is the backend's own word.
 
-use quarterdeck_contract::{Call, PageRequest, Result, SecretsBackend, Setting};
+use quarterdeck_contract::{BackendError, Call, ErrorKind, PageRequest, Result, SecretName, SecretsBackend, Setting};
 use std::collections::BTreeMap;
 
 /// The part of a store that a layer is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Scope {
-    /// The secrets whose keys are configuration keys, as they may be called in their mount.
-    secrets: Vec<String>,
+    /// The secrets whose keys are configuration keys, as they may be called in their mount: the layer's own, then the one
+    /// that its password comes from.
+    secrets: Vec<Vec<String>>,
+    /// The second one is there.
+    of_password: bool,
     /// What those keys are under in the configuration; empty for nothing.
     under: String,
     /// What every name of the layer begins with.
@@ -22,42 +25,100 @@ impl Scope {
             Some(Setting::Text(text)) => Some(text.as_str()),
             _ => None,
         };
-        let mut secrets = Vec::new();
-        for path in ["path", "password_path"].into_iter().filter(|_| kind == "vault").filter_map(text) {
-            for name in names_in_mount(path.trim_matches('/'), text("mount")) {
-                if !secrets.contains(&name) {
-                    secrets.push(name);
-                }
-            }
-        }
+        let names = |setting: &str| {
+            let path = text(setting).filter(|_| kind == "vault")?;
+            Some(names_in_mount(path.trim_matches('/'), text("mount"))).filter(|names| !names.is_empty())
+        };
+        let (own, password) = (names("path"), names("password_path"));
+        let of_password = password.is_some();
         let under = text("under").unwrap_or_default().trim_matches('.').to_owned();
-        Self { secrets, under, prefix: text("prefix").unwrap_or_default().to_owned() }
+        let secrets = own.into_iter().chain(password).collect();
+        Self { secrets, of_password, under, prefix: text("prefix").unwrap_or_default().to_owned() }
     }
 
-    /// The name of a key, by the backend's listing of those secrets alone.
+    /// The name of a key, by the backend's listing of those secrets alone. That one of them is gone is an error: which keys
+    /// it had nobody can tell.
     pub(super) fn name_of_key(&self, backend: &dyn SecretsBackend, key: &str, call: Call) -> Result<Option<String>> {
-        for secret in &self.secrets {
-            let page = PageRequest { prefix: format!("{secret}#"), limit: 10_000, ..PageRequest::default() };
-            let entries = backend.list(&page, call)?.entries;
-            if let Some(entry) = entries.into_iter().find(|entry| entry.key.as_deref() == Some(key)) {
-                return Ok(Some(entry.name.as_str().to_owned()));
+        if self.inside(key).is_none() {
+            return Ok(None);
+        }
+        for names in &self.secrets {
+            let mut is_there = false;
+            for name in names {
+                let page = PageRequest { prefix: format!("{name}#"), limit: 10_000, ..PageRequest::default() };
+                let entries = backend.list(&page, call)?.entries;
+                if let Some(entry) = entries.iter().find(|entry| entry.key.as_deref() == Some(key)) {
+                    return Ok(Some(entry.name.as_str().to_owned()));
+                }
+                is_there |= entries.iter().any(|entry| entry.name.as_str().starts_with(&page.prefix));
+            }
+            if !is_there && let Some(gone) = gone(backend, names, key, call) {
+                return Err(gone);
             }
         }
         Ok(None)
     }
 
+    /// Where a key would be in those secrets, whether or not it is there.
+    pub(super) fn home_of(&self, key: &str) -> Option<String> {
+        let inside = self.inside(key).filter(|inside| !inside.contains('/'))?;
+        let secret = match (self.of_password, inside) {
+            (true, "password") => self.secrets.last(),
+            (true, _) => self.secrets.first().filter(|_| self.secrets.len() > 1),
+            (false, _) => self.secrets.first(),
+        };
+        Some(format!("{}#{inside}", secret?.first()?))
+    }
+
+    /// A key as it is called inside those secrets; nothing for what can be no key of theirs.
+    fn inside<'a>(&self, key: &'a str) -> Option<&'a str> {
+        if self.secrets.is_empty() || key.contains('#') {
+            return None;
+        }
+        let inside = if self.under.is_empty() { key } else { key.strip_prefix(&self.under)?.strip_prefix('.')? };
+        (!inside.is_empty()).then_some(inside)
+    }
+
+    /// True for one of those secrets, and for a key in the notation that names it.
+    pub(super) fn owns(&self, name: &str) -> bool {
+        let secret = name.split_once('#').map_or(name, |(secret, _)| secret);
+        self.secrets.iter().flatten().any(|own| own == secret)
+    }
+
     /// True for what the settings make the layer of; without any it is the whole store.
     pub(super) fn browses(&self, name: &str) -> bool {
-        let secret = name.split_once('#').map_or(name, |(secret, _)| secret);
-        let of_secrets = self.secrets.is_empty() || self.secrets.iter().any(|own| own == secret);
-        of_secrets && name.starts_with(&self.prefix)
+        (self.secrets.is_empty() || self.owns(name)) && name.starts_with(&self.prefix)
     }
 
     /// The key that a name of those secrets is.
     pub(super) fn key_of(&self, name: &str) -> Option<String> {
-        let (_, key) = name.split_once('#').filter(|(secret, _)| self.secrets.iter().any(|own| own == secret))?;
+        let (_, key) = name.split_once('#').filter(|_| self.owns(name))?;
         Some(if self.under.is_empty() { key.to_owned() } else { format!("{}.{key}", self.under) })
     }
+}
+
+/// What became of a secret that is called one of these names, if it is gone.
+fn gone(backend: &dyn SecretsBackend, names: &[String], key: &str, call: Call) -> Option<BackendError> {
+    let doing = || format!("looking for '{key}' in it");
+    for name in names {
+        let newest = match backend.inspect(&SecretName::parse(name)?, call) {
+            Ok(told) => told.versions.into_iter().next()?,
+            Err(error) if error.kind == ErrorKind::NotFound => continue,
+            Err(error) => return Some(error),
+        };
+        let (kind, what, hint) = match (newest.destroyed, newest.deleted) {
+            (true, _) => (ErrorKind::Destroyed, "destroyed", format!("Set it anew: '{name}#KEY'.")),
+            (_, true) => {
+                (ErrorKind::Deleted, "deleted", format!("'quarterdeck secrets restore {name}' brings it back."))
+            }
+            _ => return None,
+        };
+        return Some(BackendError::new(kind, format!("'{name}' is {what}")).doing(doing()).hint(hint));
+    }
+    let name = names.first()?;
+    let hint =
+        format!("The layer is this secret: 'quarterdeck secrets set {name}#KEY' makes it, or name another path.");
+    Some(BackendError::not_found(name).doing(doing()).hint(hint))
 }
 
 /// A full path as the names it may have in its mount: `data/` belongs to the interface of version 2, and to the name in
@@ -97,6 +158,15 @@ mod tests {
         let guides = of(&[("path", "secret/data/algo/broker"), ("under", "broker")]);
         assert_eq!(guides.key_of("algo/broker#host").as_deref(), Some("broker.host"));
         assert!(of(&[]).browses("anything"));
+        assert_eq!((layer.home_of("host"), of(&[]).home_of("host")), (Some("algo/broker#host".into()), None));
+        assert_eq!(guides.home_of("broker.host").as_deref(), Some("algo/broker#host"));
+        for other in ["host", "brokers.host", "algo/broker#host", "broker.a/b", "broker."] {
+            assert_eq!(guides.home_of(other), None, "{other}");
+        }
+        let two = of(&[("path", "secret/data/algo/broker"), ("password_path", "secret/data/algo/pass")]);
+        assert_eq!(two.home_of("password").as_deref(), Some("algo/pass#password"));
+        assert_eq!(two.home_of("host").as_deref(), Some("algo/broker#host"));
+        assert!(two.owns("algo/pass#x") && two.owns("algo/broker") && !two.owns("algo/db"));
         let part = of(&[("prefix", "qa/")]);
         assert!(part.browses("qa/x") && !part.browses("broker.host"));
     }

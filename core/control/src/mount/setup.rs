@@ -120,12 +120,16 @@ impl Maker {
             return Ok(());
         }
         let by_file = setup.secrets.contains_key("token");
+        let file = self.table.secret_files.get("token").filter(|_| by_file).cloned();
+        let file = file.unwrap_or_else(|| self.vault_token());
         let by_variable = self.surroundings.var("VAULT_TOKEN").map(|token| SecretBytes::from(token.trim()));
-        let token = match by_variable {
-            Some(token) if !by_file || !self.wish().configured_first() => Some(token),
-            _ if by_file => None,
-            _ => private::read_if_there(&self.vault_token())?,
+        let (token, from) = match by_variable {
+            Some(token) if !by_file || !self.wish().configured_first() => (Some(token), "VAULT_TOKEN".to_owned()),
+            _ if by_file => (None, text(&file)),
+            _ => (private::read_if_there(&file)?, text(&file)),
         };
+        // Who has to replace it is told which of these counts.
+        setup.settings.insert("token_from".into(), Setting::Text(from));
         if let Some(token) = token {
             setup.secrets.insert("token".into(), token);
         }
@@ -141,7 +145,8 @@ impl Maker {
 pub fn is_reserved(entry: &str) -> bool {
     let entry = entry.to_ascii_uppercase();
     const PREFIXES: [&str; 3] = ["DP_USE_", "DP_VAULT_", "DP_AUDIT_"];
-    const NAMES: [&str; 3] = ["DP_SECRETS_ENCRYPTION_KEY", "DP_ENCRYPTED_SECRETS_FILE", "DP_ENVIRONMENT"];
+    const NAMES: [&str; 4] =
+        ["DP_SECRETS_ENCRYPTION_KEY", "DP_ENCRYPTED_SECRETS_FILE", "DP_ENVIRONMENT", "DP_SECURITY__ENFORCE_HTTPS"];
     NAMES.contains(&entry.as_str()) || PREFIXES.iter().any(|prefix| entry.starts_with(prefix))
 }
 
@@ -176,9 +181,14 @@ mod tests {
 
     #[test]
     fn the_guides_steering_names_are_never_secrets() {
-        for name in
-            ["DP_USE_VAULT", "DP_VAULT_PATH", "DP_AUDIT_LOG_FILE", "DP_SECRETS_ENCRYPTION_KEY", "DP_ENVIRONMENT"]
-        {
+        for name in [
+            "DP_USE_VAULT",
+            "DP_VAULT_PATH",
+            "DP_AUDIT_LOG_FILE",
+            "DP_SECRETS_ENCRYPTION_KEY",
+            "DP_ENVIRONMENT",
+            "DP_SECURITY__ENFORCE_HTTPS",
+        ] {
             assert!(is_reserved(name), "{name}");
         }
         assert!(!is_reserved("DP_BROKER__PASSWORD"));

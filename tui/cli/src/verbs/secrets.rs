@@ -12,6 +12,7 @@ use crate::output::{self, Outcome, Trouble, aside};
 use crate::rows;
 use crate::session::{Needs, session};
 use jiff::Timestamp;
+use quarterdeck_control::ages;
 use quarterdeck_control::failure::Failure;
 use quarterdeck_control::find::{Destination, Located, expected};
 use quarterdeck_control::observe::ask_all;
@@ -72,6 +73,9 @@ struct Wish<'a> {
 
 fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
     let control = session(common, FILE)?;
+    if given.is_some_and(str::is_empty) {
+        return Err(input::nothing());
+    }
     if given.is_some() {
         aside("warning: a value on the command line is seen by everybody who lists processes, and your shell keeps it");
     }
@@ -88,11 +92,11 @@ fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
         (false, Ok(_)) => Kind::Text,
         (false, Err(_)) => Kind::Binary,
     };
-    let ask = Ask {
-        request: Request::Write { target: target.clone() },
-        value: Some(Value { kind, bytes: bytes.into() }),
-        expected,
-    };
+    let value = Value { kind, bytes: bytes.into() };
+    if let (None, Some(held)) = (wish.if_version, &held) {
+        control.keeps_its_keys(&target, held, Some(&value))?;
+    }
+    let ask = Ask { request: Request::Write { target: target.clone() }, value: Some(value), expected };
     let Done::Stored(version) = control.serve(ask)? else { return Err(Trouble::failed("nothing was stored")) };
     if common.json {
         output::data(
@@ -158,13 +162,20 @@ pub(crate) fn all_rows(control: &Control, now: Timestamp) -> (Vec<SecretRow>, Ve
     (rows, listings)
 }
 
+/// The same with the versions and ages that no listing tells; how many were not asked is said aside.
+fn aged_rows(control: &Control, now: Timestamp) -> (Vec<SecretRow>, Vec<LayerListing>) {
+    let (_, mut listings) = all_rows(control, now);
+    ages::fill(control, &mut listings).iter().for_each(|untold| aside(&untold.line()));
+    (secret_rows(&listings, &control.state(), &control.config, now), listings)
+}
+
 fn list(common: &Common, layer: Option<&str>) -> Outcome {
     let control = session(common, LOOK)?;
     if let Some(layer) = layer {
         control.mount(layer)?;
     }
     let now = Timestamp::now();
-    let (mut rows, listings) = all_rows(&control, now);
+    let (mut rows, listings) = aged_rows(&control, now);
     rows.retain(|row| layer.is_none_or(|wanted| row.layer == wanted));
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     let heard = failed_layers(&control, &listings, layer);
@@ -219,6 +230,9 @@ fn delete(common: &Common, name: &str, layer: Option<&str>, if_version: Option<&
             (located.target, located.inspection)
         }
     };
+    if if_version.is_none() {
+        control.keeps_its_keys(&target, &held, None)?;
+    }
     let expected = expected(if_version, Some(&held));
     let Target { layer, name } = target.clone();
     control.serve(Ask { request: Request::Delete { target }, value: None, expected })?;
