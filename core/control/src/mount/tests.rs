@@ -88,6 +88,9 @@ fn the_sessions_variables_come_first_but_where_root_says_otherwise() {
     );
     let read = |layer, environment, table: &str| {
         let setup = world.setup(layer, environment, table);
+        let from =
+            if secret(&setup, "token").as_deref() == Some("roots") { token.to_str() } else { Some("VAULT_TOKEN") };
+        assert_eq!(setup.text("token_from"), from, "a remedy names what counts");
         (setup.text("address").map(str::to_owned), secret(&setup, "token"))
     };
     let pair = |address: &str, token: &str| (Some(address.to_owned()), Some(token.to_owned()));
@@ -109,6 +112,7 @@ fn the_token_that_vault_login_left_is_taken_when_it_is_private() {
     assert_eq!(secret(&world.setup("vault", QA, ""), "token"), None);
     let file = world.write("home/.vault-token", "left", 0o600);
     assert_eq!(secret(&world.setup("vault", QA, ""), "token").as_deref(), Some("left"));
+    assert_eq!(world.setup("vault", QA, "").text("token_from"), file.to_str());
     assert_eq!(secret(&world.setup("vault", QA, "settings = { auth = 'approle' }"), "token"), None);
     assert!(world.maker("vault", QA, "").watched().contains(&file));
     world.write("home/.vault-token", "left", 0o644);
