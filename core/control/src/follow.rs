@@ -14,7 +14,7 @@ use crate::pace::Pace;
 use crate::serve::Control;
 use crate::versions::{Change, Versions};
 use jiff::Timestamp;
-use quarterdeck_contract::{Capability, ErrorKind, Inspection, SecretName};
+use quarterdeck_contract::{Call, Capability, ErrorKind, Inspection, SecretName};
 use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::event::{Detail, Status};
 use quarterdeck_domain::overview::{BackendRow, Condition};
@@ -108,6 +108,11 @@ impl Follow {
         self.nudges.wake(layer, Wake::Written);
     }
 
+    /// The journal tells of another version in a layer: its rows are to show it.
+    pub fn announced(&self, layer: &str) {
+        self.nudges.wake(layer, Wake::Process);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Observation>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -142,18 +147,22 @@ impl Follow {
                 self.take_listing(layer, began);
             }
         }
-        layer.versions.fill(&mut layer.own.listing.entries);
-        self.lock()[at] = layer.own.clone();
+        self.publish(at, layer);
         self.record_change(layer, &before);
         self.record_end(layer);
         told(at);
         let learned = layer.own.is_listed() && self.ask_singly(layer, wake);
         self.announce(layer);
         if learned {
-            layer.versions.fill(&mut layer.own.listing.entries);
-            self.lock()[at] = layer.own.clone();
+            self.publish(at, layer);
             told(at);
         }
+    }
+
+    fn publish(&self, at: usize, layer: &mut Layer) {
+        let listing = &mut layer.own.listing;
+        listing.deleted = layer.versions.fill(&mut listing.entries, &self.control.state());
+        self.lock()[at] = layer.own.clone();
     }
 
     /// Sleeps until the next round; tells meanwhile what could not be told.
@@ -171,18 +180,8 @@ impl Follow {
         }
     }
 
-    /// What another environment owns is announced there alone, and entries are each process's own.
     fn take_listing(&self, layer: &mut Layer, began: Timestamp) {
-        if layer.mount.kind == "env" {
-            return;
-        }
-        let (boundary, here) = (self.control.boundary(), self.control.config.environment);
-        let name = &layer.mount.layer;
-        let entries = layer.own.listing.entries.iter();
-        let entries = entries.filter(|entry| boundary.crossed(name, entry.name.as_str(), here).is_none());
-        let described = layer.mount.backend().describe();
-        let asks = described.can(Capability::Versions) || described.can(Capability::CompareAndSet);
-        layer.versions.listed(entries, asks, began);
+        take_listing(&self.control, &layer.mount, &layer.own.listing, &mut layer.versions, began);
     }
 
     /// Asks some secrets singly, for at most half a poll; true when that told something of the rows.
@@ -194,7 +193,7 @@ impl Follow {
         let wanted = layer.versions.to_ask();
         let end = Instant::now() + layer.pace.poll() / 2;
         let stop = || Instant::now() >= end || self.nudges.is_wanted(&layer.mount.layer);
-        let answers = inspect_some(&layer.mount, &wanted, &stop);
+        let answers = inspect_some(&layer.mount, &wanted, &stop, &|| layer.mount.call());
         let mut learned = false;
         layer.throttled =
             answers.iter().any(|(.., answer)| answer.as_ref().is_err_and(|kind| *kind == ErrorKind::Throttled));
@@ -339,13 +338,33 @@ fn fails_all(kind: &ErrorKind) -> bool {
     matches!(kind, ErrorKind::Gone | ErrorKind::Panicked) || is_of_the_backend(kind, false)
 }
 
-type Answered<'a> = (&'a str, Timestamp, Result<Inspection, ErrorKind>);
+/// Takes a listing. What another environment owns is announced there alone, and entries are each process's own.
+pub(crate) fn take_listing(
+    control: &Control,
+    mount: &Mount,
+    listing: &LayerListing,
+    versions: &mut Versions,
+    began: Timestamp,
+) {
+    if mount.kind == "env" {
+        return;
+    }
+    let (boundary, here) = (control.boundary(), control.config.environment);
+    let entries = listing.entries.iter();
+    let entries = entries.filter(|entry| boundary.crossed(&mount.layer, entry.name.as_str(), here).is_none());
+    let described = mount.backend().describe();
+    let asks = described.can(Capability::Versions) || described.can(Capability::CompareAndSet);
+    versions.listed(entries, asks, began);
+}
+
+pub(crate) type Answered<'a> = (&'a str, Timestamp, Result<Inspection, ErrorKind>);
 
 /// Asks for these, some at once, until told to stop or until it is refused too often.
-fn inspect_some<'a>(
+pub(crate) fn inspect_some<'a>(
     mount: &Mount,
     wanted: &'a [(String, SecretName)],
     stop: &(impl Fn() -> bool + Sync),
+    call: &(impl Fn() -> Call + Sync),
 ) -> Vec<Answered<'a>> {
     let (next, refused, failed) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let ask = || {
@@ -353,7 +372,7 @@ fn inspect_some<'a>(
         while refused.load(Ordering::Relaxed) < REFUSALS && !failed.load(Ordering::Relaxed) && !stop() {
             let Some((unit, name)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
             let began = Timestamp::now();
-            let answer = mount.backend().inspect(name, mount.call()).map_err(|error| error.kind);
+            let answer = mount.backend().inspect(name, call()).map_err(|error| error.kind);
             match &answer {
                 Ok(_) | Err(ErrorKind::NotFound) => {}
                 Err(kind) if fails_all(kind) => failed.store(true, Ordering::Relaxed),

@@ -2,6 +2,7 @@
 //! command line: it serves requests and sends notices.
 #![forbid(unsafe_code)]
 
+pub mod ages;
 mod breaker;
 pub mod catalogue;
 pub mod config;

@@ -131,7 +131,8 @@ impl Observation {
 
     /// What works and is not as it should be, beside what the backend says itself.
     fn worries(&self) -> Vec<String> {
-        let ends = self.ends.map(|at| match self.ended {
+        // Of one that fails its error says what to do.
+        let ends = self.ends.filter(|_| self.is_good()).map(|at| match self.ended {
             true => format!("its credential ended at {at:.0}: log in anew"),
             false => format!("its credential ends at {at:.0}: renew it or log in anew"),
         });

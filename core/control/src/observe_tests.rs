@@ -51,6 +51,8 @@ fn a_credential_that_ends_is_told_ten_minutes_before() {
     assert_eq!(told.warnings, ["its credential ends at 1970-01-01T00:16:40Z: renew it or log in anew"]);
     answered(&mut seen, Some(1_000), 1_000);
     assert_eq!(row(&seen).warnings, ["its credential ended at 1970-01-01T00:16:40Z: log in anew"]);
+    seen.health = Some(Err(BackendError::new(ErrorKind::Expired, "the token has ended")));
+    assert!(row(&seen).warnings.is_empty(), "its error says it");
     answered(&mut seen, None, 1_001);
     assert_eq!(seen.condition(), Condition::Ok);
 }

@@ -9,8 +9,8 @@ use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::layers::{Key, LayerKeys, resolve};
 use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::rotation::{self, Age, Policy, SecretState};
-use quarterdeck_domain::state::State;
-use std::collections::BTreeMap;
+use quarterdeck_domain::state::{State, Written};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one layer's listing gave, last time it was asked.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,8 @@ pub struct LayerListing {
     pub writable: bool,
     /// The last good listing.
     pub entries: Vec<Entry>,
+    /// Names in it whose newest version was deleted, and can be restored.
+    pub deleted: BTreeSet<String>,
     /// Why it can't be read now, if it can't.
     pub error: Option<BackendError>,
 }
@@ -86,7 +88,9 @@ fn leaves<'a>(layer: &'a LayerListing, config: &Config, boundary: &Boundary) -> 
 
 /// Worst state first, then what is due first; what has no date comes after what has one.
 fn order(row: &SecretRow) -> (SecretState, Timestamp) {
-    (row.state, row.due_at.unwrap_or(Timestamp::MAX))
+    // What was deleted has readers that fail, unless it was meant.
+    let state = if row.deleted { row.state.min(SecretState::Lost) } else { row.state };
+    (state, row.due_at.unwrap_or(Timestamp::MAX))
 }
 
 /// How many names the layers hold that belong to another environment, and are shown there alone.
@@ -121,6 +125,13 @@ fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &
     // What somebody else stored since is not what was stored through us.
     let written = histories.find_map(|history| history.written.as_ref());
     let written = written.filter(|written| changed_at.is_none_or(|at| at < written.at));
+    let is_another = |written: &Written| {
+        written.version.is_some() && entry.version.as_ref().map(|v| &v.0) != written.version.as_ref()
+    };
+    let written = written.filter(|written| entry.created_at.is_none() || name.contains('#') || !is_another(written));
+    let is_named =
+        |deleted: &str| deleted == name || name.strip_prefix(deleted).is_some_and(|key| key.starts_with('#'));
+    let deleted = entry.deletes_at.is_some() || layer.deleted.iter().any(|deleted| is_named(deleted));
     let age = age(entry, written.map(|written| written.at), changed_at);
     let policy = policy(config, name);
     let by_age = rotation::state(age, policy, now);
@@ -136,7 +147,7 @@ fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &
         state: if layer.error.is_some() { SecretState::Unreadable } else { by_age },
         age,
         period: policy.period,
-        due_at: rotation::due_at(age, policy),
+        due_at: rotation::due_at(age, policy).filter(|_| !deleted),
         shadows: Vec::new(),
         hidden: Vec::new(),
         warnings,
@@ -146,6 +157,7 @@ fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &
         reads: known.map_or(0, |history| history.reads),
         rotates_at: entry.rotates_at.and_then(|at| Timestamp::from_second(at).ok()),
         deletes_at: entry.deletes_at.and_then(|at| Timestamp::from_second(at).ok()),
+        deleted,
         changed_at,
     }
 }
@@ -176,7 +188,7 @@ pub const EVERY: SignedDuration = SignedDuration::from_secs(30);
 mod tests {
     use super::*;
     use quarterdeck_contract::{ErrorKind, SecretName};
-    use quarterdeck_domain::state::{SecretHistory, Written};
+    use quarterdeck_domain::state::SecretHistory;
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a test's own timestamp")

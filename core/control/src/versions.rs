@@ -31,6 +31,8 @@ pub(crate) struct Versions {
     turn: Option<String>,
     /// Looks that are not settled yet.
     open: BTreeMap<String, Seen>,
+    /// What a listing showed for the first time, and is not told yet.
+    new: BTreeSet<String>,
 }
 
 /// Another version than before, made by somebody else.
@@ -59,6 +61,7 @@ impl Versions {
         for (name, sighting) in looks {
             let is_new = self.listed && !self.seen.contains_key(&name);
             if is_new {
+                self.new.insert(name.clone());
                 self.seen.insert(name.clone(), Seen { sighting: Sighting::Absent, at: began });
             }
             match (sighting, asks && singly.contains_key(&name)) {
@@ -135,18 +138,59 @@ impl Versions {
         before != learned
     }
 
-    /// Fills in what a listing does not tell and was learned otherwise.
-    pub(crate) fn fill(&self, entries: &mut [Entry]) {
-        for entry in entries.iter_mut().filter(|entry| entry.version.is_none()) {
-            let map = map_of(entry.name.as_str());
-            let Some((version, made)) = self.learned.get(map) else { continue };
-            entry.version = Some(version.clone());
-            // Another key of the map may have been set since this one was.
-            match map == entry.name.as_str() {
-                true => entry.created_at = entry.created_at.or(*made),
-                false => entry.not_after = entry.not_after.or(*made),
+    /// Fills in what a listing does not tell and was learned otherwise, and what the journal heard since somebody looked.
+    /// Gives the secrets whose names are there still and whose newest version was deleted.
+    pub(crate) fn fill(&self, entries: &mut [Entry], state: &State) -> BTreeSet<String> {
+        let mut deleted = BTreeSet::new();
+        for entry in entries {
+            let unit = self.unit(entry.name.as_str()).to_owned();
+            let singly = self.singly.contains_key(&unit);
+            if singly {
+                let learned = self.learned.get(&unit);
+                take(
+                    entry,
+                    &unit,
+                    learned.map(|(version, _)| version.clone()),
+                    learned.and_then(|(_, made)| *made),
+                    true,
+                );
+            }
+            let look = self.look(&unit);
+            let heard = state.version(&self.layer, &unit).filter(|known| look.is_none_or(|look| known.at > look.at));
+            let is_gone = match (heard.map(|known| &known.sighting), look) {
+                (Some(Sighting::Version(id)), _) => {
+                    let at = heard.map(|known| known.at.as_second());
+                    take(entry, &unit, Some(VersionId(id.clone())), at, heard.is_some_and(|known| known.ours));
+                    false
+                }
+                (Some(sighting), _) => *sighting == Sighting::Absent,
+                (None, look) => look.is_some_and(|look| look.sighting == Sighting::Absent),
+            };
+            if singly && is_gone {
+                take(entry, &unit, None, None, true);
+                deleted.insert(unit);
             }
         }
+        deleted
+    }
+
+    /// Secrets of which neither an answer nor the journal tells the version, and that are not among these.
+    pub(crate) fn untold(&self, asked: &BTreeSet<String>, state: &State) -> usize {
+        let is_told = |name: &String| asked.contains(name) || state.version(&self.layer, name).is_some();
+        self.singly.keys().filter(|name| !is_told(name)).count()
+    }
+
+    /// The secret that a listed name is of.
+    fn unit<'a>(&self, name: &'a str) -> &'a str {
+        let map = map_of(name);
+        let is_one = self.seen.contains_key(map) || self.open.contains_key(map) || self.singly.contains_key(map);
+        if is_one { map } else { name }
+    }
+
+    /// The last look that told more than that it is there.
+    fn look(&self, unit: &str) -> Option<&Seen> {
+        let looks = [self.open.get(unit), self.seen.get(unit)];
+        looks.into_iter().flatten().find(|look| look.sighting != Sighting::Present)
     }
 
     /// Judges every open look by what the journal knows. What is the same is settled; what changed is given; what is on
@@ -159,6 +203,17 @@ impl Versions {
             match judge(known, ours_at, self.seen.get(&name), &look) {
                 Verdict::Same => self.settle(name, look),
                 Verdict::Early => {}
+                // A listing names what was deleted and can be restored still: it is asked before it is said to be back.
+                Verdict::Changed { from: Sighting::Absent }
+                    if look.sighting == Sighting::Present
+                        && self.singly.contains_key(&name)
+                        && !self.new.contains(&name) =>
+                {
+                    self.seen.entry(name.clone()).or_insert(Seen { sighting: Sighting::Absent, at: look.at });
+                    if !self.queue.contains(&name) {
+                        self.queue.push_back(name);
+                    }
+                }
                 Verdict::Changed { from } => {
                     if !state.is_being_changed(&self.layer, &name, now - ON_ITS_WAY) {
                         changes.push(Change { name: name.clone(), from, to: look.sighting.clone() });
@@ -185,6 +240,7 @@ impl Versions {
     }
 
     fn settle(&mut self, name: String, look: Seen) {
+        self.new.remove(&name);
         match (&look.sighting, self.seen.get_mut(&name)) {
             // Gone and told: if it comes back it is new.
             (Sighting::Absent, _) if !self.singly.contains_key(&name) => _ = self.seen.remove(&name),
@@ -193,6 +249,17 @@ impl Versions {
             _ => _ = self.seen.insert(name, look),
         }
     }
+}
+
+/// Puts another version than the one it has into a row; of a key in a map it is known since when it is there at the
+/// latest, for another key may have been set.
+fn take(entry: &mut Entry, unit: &str, version: Option<VersionId>, at: Option<i64>, exact: bool) {
+    if entry.version == version {
+        return;
+    }
+    let exact = exact && entry.name.as_str() == unit;
+    entry.version = version;
+    (entry.created_at, entry.not_after) = if exact { (at, None) } else { (None, at) };
 }
 
 /// `path` of `path#key`.

@@ -205,7 +205,56 @@ fn what_was_learned_is_filled_into_the_rows() {
     assert!(versions.answered("a", Some(&inspection("a", "4")), at(2)));
     assert!(versions.answered("m", Some(&inspection("m#x", "5")), at(2)));
     assert!(!versions.answered("m", Some(&inspection("m#x", "5")), at(3)), "nothing new");
-    versions.fill(&mut entries);
+    assert!(versions.fill(&mut entries, &state).is_empty());
     let rows: Vec<_> = entries.iter().map(|e| (e.version.clone().map(|v| v.0), e.created_at, e.not_after)).collect();
     assert_eq!(rows, [(Some("4".into()), Some(7), None), (Some("5".into()), None, Some(7))]);
+}
+
+#[test]
+fn a_row_follows_what_is_learned_and_what_the_journal_hears_later() {
+    let (mut versions, mut state) = (Versions::new("l"), State::default());
+    let mut entries = untold(&["a"]);
+    after(&mut versions, &entries, 1, &state);
+    let row = |versions: &Versions, entries: &mut Vec<Entry>, state: &State| {
+        let deleted = versions.fill(entries, state).into_iter().collect::<Vec<_>>().join(" ");
+        (entries[0].version.clone().map(|version| version.0).unwrap_or_default(), deleted)
+    };
+    versions.answered("a", Some(&inspection("a", "4")), at(2));
+    tell(&mut versions, &state);
+    assert_eq!(row(&versions, &mut entries, &state), ("4".into(), String::new()));
+    versions.answered("a", Some(&inspection("a", "5")), at(3));
+    assert_eq!(row(&versions, &mut entries, &state), ("5".into(), String::new()), "in the row that was filled before");
+    assert_eq!(tell(&mut versions, &state), ["a: version 4 > version 5"]);
+    // Another watcher, then somebody here.
+    let (from, to) = (Sighting::Version("5".into()), Sighting::Version("6".into()));
+    let detail = Detail::Version { layer: "l".into(), name: "a".into(), from, to };
+    state.fold(&journal(EventKind::SecretVersion, 4, Status::Success, detail));
+    assert_eq!(row(&versions, &mut entries, &state), ("6".into(), String::new()));
+    assert_eq!((entries[0].created_at, entries[0].not_after), (None, Some(4)), "seen then, made before");
+    state.fold(&journal(EventKind::SecretWrite, 5, Status::Success, stored("a", "7")));
+    assert_eq!(row(&versions, &mut entries, &state), ("7".into(), String::new()));
+    assert_eq!(entries[0].created_at, Some(5));
+    // What is asked later counts again.
+    versions.answered("a", Some(&inspection("a", "8")), at(6));
+    assert_eq!(row(&versions, &mut entries, &state), ("8".into(), String::new()));
+}
+
+#[test]
+fn what_is_deleted_and_listed_still_is_told_gone_once_and_back_when_it_is() {
+    let (mut versions, mut state) = (Versions::new("l"), State::default());
+    let mut entries = untold(&["a"]);
+    let mut deleted = inspection("a", "2");
+    deleted.versions[0].deleted = true;
+    // Through us, before this process began: the listing alone does not tell that it is back.
+    state.fold(&journal(EventKind::SecretDelete, 1, Status::Success, stored("a", "2")));
+    assert!(after(&mut versions, &entries, 2, &state).is_empty());
+    assert_eq!(versions.fill(&mut entries, &state).len(), 1);
+    assert_eq!(asked(&versions), ["a"], "without a round");
+    versions.answered("a", Some(&deleted), at(3));
+    assert!(tell(&mut versions, &state).is_empty());
+    assert!(after(&mut versions, &untold(&["a"]), 4, &state).is_empty(), "nor does the next one");
+    versions.answered("a", Some(&inspection("a", "3")), at(5));
+    assert_eq!(tell(&mut versions, &state), ["a: not there > version 3"]);
+    assert!(versions.fill(&mut entries, &state).is_empty());
+    assert_eq!(entries[0].version, Some(VersionId("3".into())));
 }

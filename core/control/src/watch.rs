@@ -115,6 +115,8 @@ impl Eye {
         if news.lines.iter().any(|line| line.source.as_ref() == JOURNAL) {
             self.fold();
             news.lines.iter().filter_map(|line| written(line, self.began)).for_each(|layer| self.follow.written(layer));
+            let announced = news.lines.iter().filter_map(|line| announced(line, self.began));
+            announced.for_each(|layer| self.follow.announced(layer));
         }
         if !news.lines.is_empty() {
             (self.tell)(Notice::Lines(news.lines));
@@ -215,7 +217,16 @@ impl Eye {
 pub const JOURNAL: &str = "journal";
 /// The layer of which a line of the journal, written since, tells that its content is another one.
 pub fn written(line: &AuditLine, since: Timestamp) -> Option<&str> {
-    let changes = matches!(line.kind(), "SECRET_WRITE" | "SECRET_DELETE" | "SECRET_RESTORE");
+    layer_of(line, since, &["SECRET_WRITE", "SECRET_DELETE", "SECRET_RESTORE"])
+}
+
+/// The layer of which a line of the journal, written since, tells that somebody else changed it.
+fn announced(line: &AuditLine, since: Timestamp) -> Option<&str> {
+    layer_of(line, since, &["SECRET_VERSION_CHANGED"])
+}
+
+fn layer_of<'a>(line: &'a AuditLine, since: Timestamp, kinds: &[&str]) -> Option<&'a str> {
+    let changes = kinds.contains(&line.kind());
     let of_ours = line.source.as_ref() == JOURNAL && line.at.is_some_and(|at| at >= since);
     line.resource().split_once('/').filter(|_| changes && of_ours).map(|(layer, _)| layer)
 }

@@ -41,6 +41,8 @@ pub struct SecretRow {
     pub rotates_at: Option<Timestamp>,
     /// When it will be gone for good: it was deleted there and can still be restored.
     pub deletes_at: Option<Timestamp>,
+    /// It was deleted there and can still be restored, until [`deletes_at`](Self::deletes_at) where that is known.
+    pub deleted: bool,
     /// When another version was seen than before, made by somebody else.
     pub changed_at: Option<Timestamp>,
 }

@@ -20,6 +20,7 @@ pub(crate) fn secret(row: &SecretRow, now: Timestamp) -> Value {
         "shadows": row.shadows,
         "warnings": row.warnings,
         "rotates_at": row.rotates_at.map(|at| at.to_string()),
+        "deleted": row.deleted,
         "deletes_at": row.deletes_at.map(|at| at.to_string()),
         "changed_at": row.changed_at.map(|at| at.to_string()),
     })
@@ -87,8 +88,11 @@ pub(crate) fn secret_cells(row: &SecretRow, now: Timestamp) -> Vec<String> {
 /// The state, and what its backend has planned for it.
 fn state(row: &SecretRow, now: Timestamp) -> String {
     let planned = |what: &str, at: Timestamp| format!("{what} {}", span(at.duration_since(now)));
+    let secret = row.name.split_once('#').map_or(row.name.as_str(), |(map, _)| map);
+    let back = || format!("'quarterdeck secrets restore {secret} --layer {}'", row.layer);
     match (row.deletes_at, row.rotates_at) {
-        (Some(at), _) => planned("deleted, gone in", at),
+        (Some(at), _) => format!("{}: {}", planned("DELETED, gone in", at), back()),
+        (None, _) if row.deleted => format!("DELETED: {}", back()),
         (None, Some(at)) => format!("{}, {}", row.state.words(), planned("its backend rotates it in", at)),
         (None, None) => row.state.words().to_owned(),
     }

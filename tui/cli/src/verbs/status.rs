@@ -7,6 +7,7 @@ use crate::rows;
 use crate::session::{Needs, session};
 use crate::switch::{self, Sight, text as words};
 use jiff::Timestamp;
+use quarterdeck_control::ages;
 use quarterdeck_control::journal::verify_all;
 use quarterdeck_control::observe::ask_all;
 use quarterdeck_control::open::state_folder;
@@ -40,12 +41,21 @@ pub(crate) fn run(verb: &Status, common: &Common) -> Outcome {
     } else {
         text(&control, &overview, now);
     }
-    let down = overview.backends.iter().any(|row| matches!(row.condition, Condition::Down { .. }));
-    Ok(match (overview.journal.broken.is_some(), down && control.config.environment == Some(Environment::Production)) {
+    let down: Vec<&str> = overview.backends.iter().filter(|row| is_down(row)).map(|row| row.name.as_str()).collect();
+    let in_production = control.config.environment == Some(Environment::Production);
+    if !down.is_empty() && !in_production {
+        let ends = "outside Production the exit status does not tell it; '--json' does: backends[].health";
+        output::aside(&format!("{} can't be read; {ends}", down.join(", ")));
+    }
+    Ok(match (overview.journal.broken.is_some(), !down.is_empty() && in_production) {
         (true, _) => 6,
         (_, true) => 5,
         _ => 0,
     })
+}
+
+fn is_down(row: &BackendRow) -> bool {
+    matches!(row.condition, Condition::Down { .. })
 }
 
 fn overview(control: &Control, now: Timestamp) -> Overview {
@@ -54,7 +64,8 @@ fn overview(control: &Control, now: Timestamp) -> Overview {
     let backends =
         control.mounts.iter().zip(&seen).map(|(mount, seen)| seen.row(mount, control.boundary(), here)).collect();
     let causes = seen.iter().map(|seen| seen.error().map(Cause::of)).collect();
-    let listings: Vec<LayerListing> = seen.into_iter().map(|seen| seen.listing).collect();
+    let mut listings: Vec<LayerListing> = seen.into_iter().map(|seen| seen.listing).collect();
+    ages::fill(control, &mut listings).iter().for_each(|untold| output::aside(&untold.line()));
     let secrets = secret_rows(&listings, &control.state(), &control.config, now);
     let switch = control.switch("status").expect("this verb is not run without an environment");
     let kill = switch::look(switch);
@@ -97,7 +108,8 @@ fn up(overview: &Overview) -> usize {
 }
 
 fn short(control: &Control, overview: &Overview) -> String {
-    let waiting = overview.secrets.iter().filter(|row| row.state < SecretState::NoAgeKnown).count();
+    let waits = |row: &&SecretRow| row.deleted || row.state < SecretState::NoAgeKnown;
+    let waiting = overview.secrets.iter().filter(waits).count();
     let journal = match &overview.journal.broken {
         None => format!("journal ok #{}", overview.journal.seq),
         Some(_) => "JOURNAL BROKEN".into(),

@@ -1,7 +1,7 @@
 //! `secrets search`: names that contain every word, in every layer, also those that are overridden. Refuses values: it
 //! looks through listings, and no value is read for one.
 
-use super::{LOOK, all_rows, failed_layers, not_shown};
+use super::{LOOK, aged_rows, failed_layers, not_shown};
 use crate::args::Common;
 use crate::output::{self, Outcome};
 use crate::rows;
@@ -23,7 +23,7 @@ struct Hit {
 pub(super) fn run(common: &Common, words: &[String]) -> Outcome {
     let control = session(common, LOOK)?;
     let now = Timestamp::now();
-    let (winners, listings) = all_rows(&control, now);
+    let (winners, listings) = aged_rows(&control, now);
     let words: Vec<String> = words.iter().flat_map(|word| word.split_whitespace()).map(str::to_lowercase).collect();
     let mut hits: Vec<Hit> =
         listings.iter().flat_map(|listing| found(&control, listing, &winners, &words, now)).collect();
