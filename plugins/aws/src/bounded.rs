@@ -3,7 +3,6 @@
 
 use aws_sdk_secretsmanager::config::{HttpClient, RuntimeComponents, RuntimeComponentsBuilder, SharedHttpClient};
 use aws_sdk_secretsmanager::error::BoxError;
-
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
