@@ -51,7 +51,7 @@ fn lines(model: &Model, row: &BackendRow) -> Vec<Line> {
         summary if summary.contains(" name") => summary.to_owned(),
         summary => format!("{names}; {summary}"),
     };
-    lines.push(field("names", &names, Role::Text));
+    lines.push(Line::Whole("names".into(), names, Role::Text));
     let sum = row.plugin_sha256.get(..16).unwrap_or(&row.plugin_sha256);
     let sum = if sum.is_empty() { String::new() } else { format!(", sha256 {sum}..") };
     lines.push(field("plugin", &format!("{} {}{sum}", row.kind, row.plugin_version), Role::Text));

@@ -30,6 +30,7 @@ pub(crate) fn apart(model: &Model, row: &KillRow) -> Vec<Worry> {
 fn old(model: &Model) -> Option<Worry> {
     let age = words::age(model.kill_silent_for().filter(|_| model.silent_for().is_none())?);
     Some(Worry {
+        on: String::new(),
         short: Some(format!("SWITCH STALE {age}")),
         what: format!("Nothing was heard of the kill-switch and the engines for {age}: what is said of them is old"),
         why: String::new(),
@@ -46,6 +47,7 @@ fn bypass(model: &Model, row: &KillRow) -> Option<Worry> {
     let others = if others == 0 { String::new() } else { format!(", {others} more by others") };
     let after = words::silence(last.after);
     Some(Worry {
+        on: String::new(),
         short: Some("BYPASS".into()),
         what: format!("BYPASS: {actor} sent {}{newest} {after} after the stop", words::count(count, "order")),
         why: format!("at {}, {}{others}", words::when(last.at, model.now), sanitise::line(&last.order, 40)),
@@ -67,6 +69,7 @@ fn engines(model: &Model, row: &KillRow) -> Vec<Worry> {
             _ => return None,
         };
         Some(Worry {
+            on: String::new(),
             short: None,
             what,
             why: engine.why.first().cloned().unwrap_or_default(),
@@ -83,6 +86,7 @@ fn call(model: &Model, engine: &str) -> String {
 fn unjournalled(row: &KillRow) -> Option<Worry> {
     let why = row.unjournalled.clone()?;
     Some(Worry {
+        on: String::new(),
         short: Some("UNJOURNALLED".into()),
         what: "UNJOURNALLED: the order is not in the journal".into(),
         why,
@@ -95,6 +99,7 @@ fn doubt(model: &Model, row: &KillRow) -> Option<Worry> {
     let doubt = row.doubt.clone()?;
     if row.state != SwitchState::Unknown {
         return Some(Worry {
+            on: String::new(),
             short: Some("CONFLICT".into()),
             what: "CONFLICT: latch and journal disagree, the stricter counts".into(),
             why: doubt,
@@ -102,6 +107,7 @@ fn doubt(model: &Model, row: &KillRow) -> Option<Worry> {
         });
     }
     Some(Worry {
+        on: String::new(),
         short: None,
         what: "Trading counts as stopped, level 3".into(),
         next: unknown_next(model, &doubt),
@@ -132,7 +138,7 @@ fn stop(model: &Model, row: &KillRow) -> Option<Worry> {
         SwitchState::Held => "Level 4 doesn't follow by itself".to_owned(),
         _ => format!("{} shows it", model.setup.keymap.shown(quarterdeck_app::Action::Overview)),
     };
-    Some(Worry { short: None, what: kill::headline(model, row), why: String::new(), next })
+    Some(Worry { on: String::new(), short: None, what: kill::headline(model, row), why: String::new(), next })
 }
 
 fn name(name: &str) -> String {

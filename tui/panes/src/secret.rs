@@ -148,7 +148,7 @@ fn events(model: &Model, row: &SecretRow) -> Vec<Line> {
     let mut lines = Vec::new();
     let until = |at| words::left(model.now.duration_since(at).checked_neg().unwrap_or_default());
     if row.deleted || row.deletes_at.is_some() {
-        let restore = format!("quarterdeck secrets restore {}", row.name);
+        let restore = format!("quarterdeck secrets restore {} --layer {}", row.name, row.layer);
         let text = match row.deletes_at {
             Some(at) if at > model.now => format!("there; gone for good in {}; {restore}", until(at)),
             Some(_) => "there, and gone for good".to_owned(),
@@ -192,6 +192,7 @@ fn history(model: &Model, row: &SecretRow) -> Vec<Line> {
     };
     let change = match (row.writable, may_be_a_map(row)) {
         (false, _) => format!("not from here: {} is set outside", row.layer),
+        (true, _) if is_deleted(row) => "not while it is deleted: restore it first".to_owned(),
         (true, false) => format!("quarterdeck secrets set {}", row.name),
         (true, true) => format!("quarterdeck secrets set {}#KEY (one value: no #KEY)", row.name),
     };

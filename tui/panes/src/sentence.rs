@@ -1,7 +1,7 @@
 //! Row 3: on a quiet day one sentence, on another the worst thing and what to do about it. Refuses to be quiet while
 //! anything is wrong.
 
-use crate::pen::{Pen, columns, first, from};
+use crate::pen::{Pen, columns, from};
 use crate::theme::Role;
 use crate::words;
 use crate::worry::worries;
@@ -9,14 +9,15 @@ use quarterdeck_app::{Model, is_deleted};
 use quarterdeck_domain::overview::Condition;
 use ratatui::layout::Rect;
 
-/// A reason is cut to no less than this.
-const SHORTEST: u16 = 14;
+/// A name is cut to no less than this.
+const SHORTEST: usize = 10;
 
 /// What row 3 says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
     loud: bool,
     what: String,
+    on: String,
     why: String,
     next: String,
 }
@@ -29,9 +30,9 @@ impl View {
             let more = worries.len() - 1;
             let more = if more == 0 { String::new() } else { format!(" And {more} more.") };
             let next = format!("{}.{more}", worst.next);
-            return Self { loud: true, what: worst.what.clone(), why: worst.why.clone(), next };
+            return Self { loud: true, what: worst.what.clone(), on: worst.on.clone(), why: worst.why.clone(), next };
         }
-        Self { loud: false, what: quiet(model), why: String::new(), next: String::new() }
+        Self { loud: false, what: quiet(model), on: String::new(), why: String::new(), next: String::new() }
     }
 }
 
@@ -79,14 +80,29 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, row: Rect) {
         pen.put(from(row, 1), &view.what, Role::Muted);
         return;
     }
-    // What to do is worth more than why: the reason is cut first where there is no room for both.
+    // What to do is worth more than why, and what it is on than both.
     let next = format!(". {}", view.next);
-    let why = if view.why.is_empty() { String::new() } else { format!(": {}", view.why) };
     let room = row.width.saturating_sub(columns(&view.what) + columns(&next) + 2);
-    let mut used = pen.put_all(row, &[("! ", Role::Danger), (&view.what, Role::Danger)]);
-    // A piece of it that says nothing is left out.
-    if columns(&why) <= room || room >= SHORTEST {
-        used += pen.put(first(from(row, used), room), &why, Role::Danger);
-    }
+    let told = told(&view.on, &view.why, room);
+    let pieces = [("! ", Role::Danger), (view.what.as_str(), Role::Danger), (told.as_str(), Role::Danger)];
+    let used = pen.put_all(row, &pieces);
     pen.put(from(row, used), &next, Role::Strong);
+}
+
+/// What it is on and why, as much as there is room for: the reason goes first, then the front of the name.
+fn told(on: &str, why: &str, room: u16) -> String {
+    let whole = [on, why].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
+    let fits = |text: &str| columns(text) + 2 <= room;
+    let room = usize::from(room);
+    match (whole.is_empty(), on.is_empty()) {
+        (true, _) => String::new(),
+        (false, _) if fits(&whole) => format!(": {whole}"),
+        (false, false) if fits(on) => format!(": {on}"),
+        (false, false) if room >= SHORTEST => {
+            let length = on.chars().count();
+            let end: String = on.chars().skip(length.saturating_sub(room - 4)).collect();
+            format!(": ..{end}")
+        }
+        _ => String::new(),
+    }
 }

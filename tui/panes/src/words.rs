@@ -133,10 +133,10 @@ pub(crate) fn count(number: usize, one: &str) -> String {
 pub(crate) fn short_version(version: Option<&str>, width: u16) -> String {
     let shown = version.map_or_else(|| "-".to_owned(), version_id);
     let room = usize::from(width);
-    match shown.strip_prefix("..") {
-        Some(end) if shown.len() > room && room > 2 => format!("..{}", &end[end.len() + 2 - room..]),
-        _ => shown,
+    if shown.len() <= room || room <= 2 || !shown.is_ascii() {
+        return shown;
     }
+    format!("..{}", &shown[shown.len() + 2 - room..])
 }
 
 /// A version as it is shown: a bare number gets its `v`.
@@ -222,6 +222,7 @@ mod tests {
             (uuid, 10, "..9f2c41d0"),
             (uuid, 6, "..41d0"),
             (uuid, 0, "..9f2c41d0"),
+            (Some("ff4116e4eebb713e"), 10, "..eebb713e"),
             (Some("14"), 3, "v14"),
             (None, 3, "-"),
         ] {

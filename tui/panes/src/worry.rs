@@ -18,6 +18,8 @@ pub struct Worry {
     pub short: Option<String>,
     /// A sentence's first half: `vault SEALED for 2 min`.
     pub what: String,
+    /// What it was on, where that is one thing; its end says most.
+    pub on: String,
     /// Why, as far as it is known; may be empty: `503`.
     pub why: String,
     /// What to do: `6 shows it`.
@@ -27,7 +29,9 @@ pub struct Worry {
 impl Worry {
     /// What and why in one sentence.
     pub(crate) fn words(&self) -> String {
-        if self.why.is_empty() { self.what.clone() } else { format!("{}: {}", self.what, self.why) }
+        let told = [self.on.as_str(), self.why.as_str()].into_iter().filter(|text| !text.is_empty());
+        let told = told.collect::<Vec<_>>().join(" ");
+        if told.is_empty() { self.what.clone() } else { format!("{}: {told}", self.what) }
     }
 }
 
@@ -70,6 +74,7 @@ pub(crate) fn stale_source(model: &Model, row: &SourceRow) -> Option<SignedDurat
 pub(crate) fn silence(model: &Model) -> Option<Worry> {
     let silent = words::age(model.silent_for()?);
     Some(Worry {
+        on: String::new(),
         short: Some(format!("STALE {silent}")),
         what: format!("This screen has learnt nothing for {silent}"),
         why: String::new(),
@@ -80,6 +85,7 @@ pub(crate) fn silence(model: &Model) -> Option<Worry> {
 fn journal(model: &Model) -> Option<Worry> {
     let broken = model.known.journal.as_ref()?.broken.as_ref()?;
     Some(Worry {
+        on: String::new(),
         short: Some("JOURNAL BROKEN".into()),
         what: "JOURNAL BROKEN".into(),
         why: broken.clone(),
@@ -102,10 +108,12 @@ fn written(model: &Model, severity: Severity, fresh: SignedDuration) -> Option<W
     let (word, rest) = line.outcome().split_once(' ').unwrap_or((line.outcome(), ""));
     let is_loud = word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase());
     let (word, rest) = if is_loud { (format!(" {word}"), rest) } else { (String::new(), line.outcome()) };
+    let rest = if rest == line.kind() { "" } else { rest };
     Some(Worry {
         short: None,
         what: format!("{severity} {} {} {}{word}", words::clock(at), line.actor(), line.kind()),
-        why: format!("{} {rest}", line.resource()).trim().to_owned(),
+        on: line.resource().to_owned(),
+        why: rest.to_owned(),
         next: format!("{audit} then {key} shows it"),
     })
 }
@@ -127,7 +135,7 @@ fn backend_down(model: &Model) -> impl Fn(&BackendRow) -> Option<Worry> {
         let next = if remedy.is_empty() { "6 shows it".into() } else { sentence(&remedy) };
         let code = code.to_uppercase();
         let short = Some(format!("{} {code}", row.name.to_uppercase()));
-        Some(Worry { short, what: format!("{} {code} for {age}", row.name), why, next })
+        Some(Worry { on: String::new(), short, what: format!("{} {code} for {age}", row.name), why, next })
     }
 }
 
@@ -146,7 +154,13 @@ fn token_ends(model: &Model, row: &BackendRow) -> Option<Worry> {
     } else {
         (format!("{name} TOKEN EXPIRED"), format!("{}'s token EXPIRED", row.name))
     };
-    Some(Worry { short: Some(short), what, why: String::new(), next: "Log in anew; 6 shows it".into() })
+    Some(Worry {
+        on: String::new(),
+        short: Some(short),
+        what,
+        why: String::new(),
+        next: "Log in anew; 6 shows it".into(),
+    })
 }
 
 fn backend_stale(model: &Model, row: &BackendRow) -> Option<Worry> {
@@ -155,6 +169,7 @@ fn backend_stale(model: &Model, row: &BackendRow) -> Option<Worry> {
     }
     let age = words::age(stale_backend(model, row)?);
     Some(Worry {
+        on: String::new(),
         short: Some(format!("{} STALE {age}", row.name.to_uppercase())),
         what: format!("{} STALE, last answered {age} ago", row.name),
         why: String::new(),
@@ -177,13 +192,14 @@ fn secrets(model: &Model) -> Option<Worry> {
         SecretState::Unreadable => "6 shows its backend",
         _ => "2 shows it",
     };
-    Some(Worry { short: None, what, why: String::new(), next: next.into() })
+    Some(Worry { on: String::new(), short: None, what, why: String::new(), next: next.into() })
 }
 
 fn source(model: &Model, row: &SourceRow) -> Option<Worry> {
     if let Some(age) = stale_source(model, row) {
         let age = words::age(age);
         return Some(Worry {
+            on: String::new(),
             short: Some(format!("STALE {} {age}", row.name)),
             what: format!("{} STALE, nothing written for {age}", row.name),
             why: String::new(),
@@ -192,6 +208,7 @@ fn source(model: &Model, row: &SourceRow) -> Option<Worry> {
     }
     let trouble = row.trouble.as_ref().filter(|trouble| !is_waiting(trouble))?;
     Some(Worry {
+        on: String::new(),
         short: Some(format!("{} UNREADABLE", row.name.to_uppercase())),
         what: format!("{} can't be followed", row.name),
         why: trouble.clone(),

@@ -358,7 +358,7 @@ fn row_3_names_what_failed_and_what_it_was_on_at_80_columns() {
     assert_eq!(failed("db"), "! MAJOR 14:03:06 root SECRET_WRITE FAILED: db 41 ms. 3 then W shows it.");
     assert_eq!(
         failed("algo-trade/broker#password"),
-        "! MAJOR 14:03:06 root SECRET_WRITE FAILED: algo-trade/brok... 3 then W shows it."
+        "! MAJOR 14:03:06 root SECRET_WRITE FAILED: ..broker#password. 3 then W shows it."
     );
 }
 
@@ -394,7 +394,7 @@ fn what_is_deleted_says_so_and_how_to_have_it_back_and_is_due_for_nobody() {
     let mut model = quiet(160, 48);
     let mut rows = model.secrets.rows.clone();
     rows.truncate(1);
-    rows[0].name = "algo-trade/new".into();
+    rows[0].name = "new".into();
     rows[0].version = Some("9e107d9d-372b-4d6f-8f5c-2f1a8b41e388".into());
     rows[0].state = quarterdeck_domain::rotation::SecretState::Overdue;
     rows[0].changed_at = Some(now());
@@ -402,7 +402,7 @@ fn what_is_deleted_says_so_and_how_to_have_it_back_and_is_due_for_nobody() {
     update(&mut model, News::Secrets(rows), now());
     press(&mut model, "2 g");
     let shown = text(&model, true);
-    for wanted in ["..8b41e388", "DELETED: not due while it is", "there; quarterdeck secrets restore algo-trade/new"] {
+    for wanted in ["..8b41e388", "DELETED: not due while it is", "there; quarterdeck secrets restore new --layer aws"] {
         assert!(shown.contains(wanted), "{wanted}: {shown}");
     }
     for no in ["CHANGED", "overdue", "OVERDUE"] {
