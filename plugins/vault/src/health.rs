@@ -65,7 +65,15 @@ async fn read(work: &Work<'_>, warnings: &mut Vec<String>) -> Result<String> {
         return Err(no_list(work, prefix).await);
     };
     warnings.push(format!("LIST is denied: only the {} configured names are shown", client.settings.names.len()));
-    read_secret(work, name).await.map(|read| format!("{name} {read}"))
+    match look(work, name).await {
+        Ok(seen) => Ok(format!("{name} {}", shown(seen.version))),
+        // The server answered, and for the other names too.
+        Err(error) if is_gone(&error) => {
+            warnings.push(format!("of the configured names {name} is gone: {}", error.what));
+            Ok(format!("{name} is gone"))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// A warning where neither the mount nor the folder of the layer's secret may be listed.
@@ -114,10 +122,6 @@ async fn read_layer(work: &Work<'_>, path: &str, warnings: &mut Vec<String>) -> 
     };
     warnings.push(format!("the layer's secret {path} is {is}: {next}"));
     Ok(format!("is {is}"))
-}
-
-async fn read_secret(work: &Work<'_>, path: &str) -> Result<String> {
-    look(work, path).await.map(|seen| shown(seen.version))
 }
 
 fn shown(version: Option<u64>) -> String {

@@ -337,7 +337,7 @@ impl Session {
             .hint("Get a new secret id or password, look at 'auth_mount', and try again; it is not repeated for 5 minutes."),
             429 => BackendError::new(ErrorKind::Throttled, "the server is asked too often").hint("Wait a little."),
             status => BackendError::new(ErrorKind::Unreachable, format!("the server answers a log-in with {status}"))
-                .hint("Look at the server ('curl $VAULT_ADDR/v1/sys/health')."),
+                .hint("Look at the server ('curl ADDRESS/v1/sys/health')."),
         };
         error.doing("logging in")
     }

@@ -120,6 +120,9 @@ fn where_list_is_denied_configured_names_are_listed_with_a_warning() {
     assert_eq!(names(&*backend, "alg", 0), ["algo-trade/broker"]);
     let health = backend.health(CALL).expect("a configured name is read");
     assert!(health.warnings.iter().any(|warning| warning.contains("LIST is denied")), "{health:?}");
+    root(&server).delete(&name("zoo"), &Expected::Anything, CALL).expect("deleted");
+    let health = backend.health(CALL).expect("the other names are there");
+    assert!(health.warnings.iter().any(|warning| warning.contains("version 1 of 'zoo' is deleted")), "{health:?}");
 }
 
 #[test]
