@@ -81,7 +81,7 @@ pub(crate) fn draw_tail(model: &Model, pen: &mut Pen<'_>, area: Rect) -> Option<
 }
 
 /// From here on list and detail stand side by side.
-const WIDE: u16 = 130;
+pub(crate) const WIDE: u16 = 130;
 
 fn secrets_screen(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Position> {
     let detail = secret::View::of(model);

@@ -1,6 +1,8 @@
 //! The table of secrets with their rotation gauges. Refuses values, and an age that nobody knows.
 
 use crate::backends::marks;
+use crate::foot::wrapped;
+use crate::frame::WIDE;
 use crate::heading::{Label, heading};
 use crate::pen::{Pen, below, first, from, row};
 use crate::picture::{Fill, gauge};
@@ -92,8 +94,9 @@ fn empty(model: &Model) -> Vec<String> {
     if let Some(first) = unread.first() {
         let whose: Vec<&str> = unread.iter().map(|row| row.name.as_str()).collect();
         let mut lines = vec![format!("No secret can be shown: {} can't be read.", whose.join(", "))];
-        lines.extend(first.error.iter().flat_map(|(what, next)| [what.clone(), next.clone()]));
-        lines.retain(|line| !line.is_empty());
+        let width = if model.size.columns >= WIDE { model.size.columns * 11 / 20 } else { model.size.columns };
+        let width = usize::from(width.saturating_sub(4)).max(8);
+        lines.extend(first.error.iter().flat_map(|(what, next)| [what, next]).flat_map(|text| wrapped(text, width, 4)));
         lines.push(format!("{} shows more.", model.setup.keymap.shown(Action::Backends)));
         return lines;
     }

@@ -7,8 +7,8 @@ use quarterdeck_domain::overview::{BackendRow, Condition, SourceRow};
 use quarterdeck_domain::rotation::SecretState;
 use quarterdeck_domain::severity::Severity;
 
-/// A MAJOR line of one's own stands so long.
-const OWN: SignedDuration = SignedDuration::from_mins(1);
+/// A MAJOR line of what is over stands so long.
+const OVER: SignedDuration = SignedDuration::from_mins(1);
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,12 +118,16 @@ fn written(model: &Model, severity: Severity, fresh: SignedDuration) -> Option<W
     })
 }
 
-/// A MAJOR line that somebody has seen, or that was written by who sits here and is over: it has been told where it was
-/// done.
+/// A MAJOR line that somebody has seen, or that is over and has stood for a minute: one of who sits here, which was told
+/// where it was done, or of a backend that is well again.
 fn is_put_away(model: &Model) -> bool {
     let Some((at, number)) = model.tail.last(Severity::Major) else { return true };
-    let is_own = model.tail.line(number).is_some_and(|line| line.actor() == model.setup.seat.who.person.as_str());
-    model.tail.is_put_away(number) || (is_own && model.now.duration_since(at) >= OWN)
+    let Some(line) = model.tail.line(number) else { return true };
+    let is_own = line.actor() == model.setup.seat.who.person.as_str();
+    let backend = line.resource().trim_start_matches("backend://");
+    let is_well = |row: &BackendRow| matches!(row.condition, Condition::Ok | Condition::Warning) && row.name == backend;
+    let is_over = is_own || (line.kind() == "BACKEND_DOWN" && model.backends.rows.iter().any(is_well));
+    model.tail.is_put_away(number) || (is_over && model.now.duration_since(at) >= OVER)
 }
 
 fn backend_down(model: &Model) -> impl Fn(&BackendRow) -> Option<Worry> {

@@ -363,7 +363,7 @@ fn row_3_names_what_failed_and_what_it_was_on_at_80_columns() {
 }
 
 #[test]
-fn a_major_line_is_put_away_by_esc_by_going_to_it_and_ones_own_by_a_minute() {
+fn a_major_line_is_put_away_by_esc_by_going_to_it_and_one_of_what_is_over_by_a_minute() {
     let written = |actor: &str| {
         let mut model = quiet(80, 24);
         let new = line("14:03:26", Severity::Major, actor, "SECRET_WRITE", "db", "FAILED");
@@ -380,8 +380,12 @@ fn a_major_line_is_put_away_by_esc_by_going_to_it_and_ones_own_by_a_minute() {
         update(&mut model, News::Lines(vec![new]), now());
         assert!(says(&model), "a new one is news");
     }
-    for (actor, stands) in [("root", true), ("alice", false)] {
-        let mut model = written(actor);
+    for (actor, kind, stands) in
+        [("root", "SECRET_WRITE", true), ("alice", "SECRET_WRITE", false), ("quarterdeck", "BACKEND_DOWN", false)]
+    {
+        let mut model = quiet(80, 24);
+        let new = line("14:03:26", Severity::Major, actor, kind, "vault", "FAILED");
+        update(&mut model, News::Lines(vec![new]), now());
         assert!(says(&model), "{actor}");
         update(&mut model, News::Alive, now() + jiff::SignedDuration::from_secs(60));
         let told = quarterdeck_panes::worries(&model).iter().any(|worry| worry.what.starts_with("MAJOR"));
