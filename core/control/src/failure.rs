@@ -3,6 +3,7 @@
 use quarterdeck_contract::{BackendError, ErrorKind};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::person::Role;
+use quarterdeck_domain::sanitise;
 
 /// Why a request was not, or not surely, carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +96,7 @@ pub struct Told {
 impl Failure {
     /// What a layer's backend answered.
     pub fn of_backend(layer: &str, error: BackendError) -> Self {
-        Self::Backend { layer: layer.to_owned(), error: Box::new(error) }
+        Self::Backend { layer: layer.to_owned(), error: Box::new(tame(error)) }
     }
 
     /// The exit status of the command line for it (design: 'Command line').
@@ -175,6 +176,21 @@ impl Failure {
     }
 }
 
+/// Longest text of a backend's error, in characters.
+const LONGEST: usize = 2_000;
+
+/// A plugin hands on what a server said: no character of it steers a terminal or turns its text.
+fn tame(error: BackendError) -> BackendError {
+    let plain =
+        |text: String| text.split('\n').map(|line| sanitise::line(line, LONGEST)).collect::<Vec<_>>().join("\n");
+    let kind = match error.kind {
+        ErrorKind::Denied { missing, grant } => ErrorKind::Denied { missing: plain(missing), grant: plain(grant) },
+        ErrorKind::Conflict { current } => ErrorKind::Conflict { current: current.map(plain) },
+        kind => kind,
+    };
+    BackendError { kind, what: plain(error.what), doing: plain(error.doing), hint: plain(error.hint) }
+}
+
 fn hint(kind: &ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Conflict { .. } => "Somebody changed it meanwhile: look at it again, then repeat.",
@@ -204,3 +220,20 @@ impl std::fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_steers_no_terminal() {
+        let error =
+            BackendError::denied("read\u{202e}x", "no\u{1b}[2J\u{2066}").hint("a\nb\u{200b}").granted_by("p\u{9b}");
+        let Failure::Backend { error, .. } = Failure::of_backend("vault", error) else { panic!("a backend's") };
+        let ErrorKind::Denied { missing, grant } = &error.kind else { panic!("denied") };
+        for text in [&error.what, &error.hint, missing, grant] {
+            assert!(!text.contains(['\u{202e}', '\u{1b}', '\u{2066}', '\u{200b}', '\u{9b}']), "{text:?}");
+        }
+        assert!(error.hint.contains('\n'), "two lines stay two");
+    }
+}
