@@ -41,6 +41,10 @@ fn a_deleted_layers_secret_is_reached_and_takes_nothing_with_it() {
     let below = house.run(&["secrets", "get", "broker.password"]).expect_status(0);
     assert_eq!(below.stdout, "below\n");
     assert!(below.stderr.contains("may override this: 'algo-trade/broker' is deleted"), "{}", below.stderr);
+    let rows = house.run(&["secrets", "list", "--json"]).expect_status(0).json();
+    let row = rows.as_array().expect("rows").iter().find(|row| row["name"] == "broker.password").expect("its row");
+    let warned = "the keys of algo-trade/broker in vault are not known and may override it";
+    assert!(row["layer"] == "fernet" && row["warnings"].to_string().contains(warned), "{row}");
     let production = guide(&server, "production");
     let refused = production.run(&["secrets", "get", "broker.password", "--json"]);
     assert!(refused.status != 0 && !refused.stdout.contains("below"), "{refused:?}");
@@ -51,6 +55,23 @@ fn a_deleted_layers_secret_is_reached_and_takes_nothing_with_it() {
     }
     house.run(&["secrets", "restore", "algo-trade/broker"]).expect_status(0);
     assert_eq!(house.run(&["secrets", "get", "broker.password"]).expect_status(0).stdout, "vaulted\n");
+}
+
+#[test]
+fn who_is_overridden_is_told_by_whom_and_where_its_versions_are() {
+    let server = with_secrets();
+    let mut house = guide(&server, "qa");
+    house.set_var("DP_BROKER__PASSWORD", "above");
+    let found = house.run(&["secrets", "search", "password", "--json"]).expect_status(0).json();
+    let row = found.as_array().expect("rows").iter().find(|row| row["layer"] == "vault").expect("Vault's");
+    assert_eq!(row["overridden_by"], "env", "{row}");
+    let history = house.run(&["secrets", "history", "broker.password"]).expect_status(0).stdout;
+    let next = "'quarterdeck secrets history algo-trade/broker#password --layer vault'";
+    assert!(history.contains(next), "{history}");
+    let versions = house.shell(&format!("{} --json", next.trim_matches('\'')));
+    assert_eq!(versions.expect_status(0).json()["versions"][0]["id"], "2");
+    let diff = house.run(&["secrets", "diff", "algo-trade/broker", "1", "99"]).expect_status(4);
+    assert!(diff.stderr.contains("secrets history algo-trade/broker --layer vault"), "{}", diff.stderr);
 }
 
 #[test]

@@ -112,3 +112,18 @@ fn a_key_that_begins_with_a_hyphen_is_a_key_and_no_option() {
     let said = house.run(&["secrets", "rekey", "--new-key", key]).expect_status(0);
     assert!(said.stdout.contains("sealed with the new key"), "{}", said.stdout);
 }
+
+#[test]
+fn a_terminal_shows_a_value_and_acts_on_none_of_it() {
+    let house = House::qa();
+    let value = "red \u{1b}[31m bell \u{7} turned \u{202e} plain ünï";
+    house.feed(&["secrets", "set", "desk.a"], value.as_bytes()).expect_status(0);
+    assert_eq!(house.run(&["secrets", "get", "desk.a"]).expect_status(0).stdout, format!("{value}\n"));
+    let mut screen = house.open(&["secrets", "get", "desk.a"], 100, 24);
+    screen.shows(r"red \x1b[31m bell \x07 turned \u{202e} plain ünï");
+    screen.shows("note: what the terminal would act on");
+    house.feed(&["secrets", "set", "desk.a"], b"tab\tand text").expect_status(0);
+    let mut screen = house.open(&["secrets", "get", "desk.a"], 100, 24);
+    screen.shows("and text");
+    assert!(!screen.shown().contains("note:"), "{}", screen.shown());
+}

@@ -97,6 +97,8 @@ impl Observation {
         self.listing.writable = mount.backend().describe().can(Capability::Write);
         match list_all(mount) {
             Ok(entries) => {
+                let untold = |entry: &Entry| mount.untold(entry.name.as_str());
+                self.listing.untold = entries.iter().filter_map(untold).collect();
                 self.listing.entries = entries;
                 self.listing.error = None;
                 self.listed = true;

@@ -25,6 +25,8 @@ pub struct LayerListing {
     pub entries: Vec<Entry>,
     /// Names in it whose newest version was deleted, and can be restored.
     pub deleted: BTreeSet<String>,
+    /// The secrets that the layer is made of and whose keys nobody can tell now, with what those keys are under.
+    pub untold: Vec<(String, String)>,
     /// Why it can't be read now, if it can't.
     pub error: Option<BackendError>,
 }
@@ -47,6 +49,7 @@ pub fn secret_rows(layers: &[LayerListing], state: &State, config: &Config, now:
             row.shadows = won.shadows;
             row.hidden = won.hidden;
             row.warnings.extend(hidden_by(&layers[..at]));
+            row.warnings.extend(layers[..at].iter().filter_map(|layer| untold_by(layer, &won.key)));
             Some(row)
         })
         .collect();
@@ -116,6 +119,17 @@ fn hidden_by(above: &[LayerListing]) -> Option<String> {
     (!broken.is_empty()).then(|| format!("{} can't be read and may override it", broken.join(", ")))
 }
 
+/// A layer above is made of a secret that is gone, and the key may have been in it.
+fn untold_by(layer: &LayerListing, key: &str) -> Option<String> {
+    let may_hold = |under: &str| match key.strip_prefix(under) {
+        _ if key.contains(['/', '#']) => false,
+        Some(rest) => under.is_empty() || rest.starts_with('.'),
+        None => false,
+    };
+    let (secret, _) = layer.untold.iter().find(|(_, under)| may_hold(under))?;
+    Some(format!("the keys of {secret} in {} are not known and may override it", layer.layer))
+}
+
 fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &Config, now: Timestamp) -> SecretRow {
     let known = state.secret(&layer.layer, name);
     // A map that was stored as a whole made every key in it.
@@ -124,6 +138,11 @@ fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &
     let changed_at = state.version(&layer.layer, name).filter(|known| !known.ours).map(|known| known.at);
     // What somebody else stored since is not what was stored through us.
     let written = histories.find_map(|history| history.written.as_ref());
+    // A key that was stored made the map's version.
+    let keys = format!("{}#", State::key(&layer.layer, name));
+    let inside = state.secrets.range(keys.clone()..).take_while(|(key, _)| key.starts_with(&keys));
+    let inside = inside.filter_map(|(_, history)| history.written.as_ref());
+    let written = written.into_iter().chain(inside).max_by_key(|written| written.at);
     let written = written.filter(|written| changed_at.is_none_or(|at| at < written.at));
     let is_another = |written: &Written| {
         written.version.is_some() && entry.version.as_ref().map(|v| &v.0) != written.version.as_ref()

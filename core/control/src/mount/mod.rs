@@ -146,6 +146,12 @@ impl Mount {
         self.scope.owns(name)
     }
 
+    /// A name in a listing that stands for all the keys of one of those secrets, since they can't be told; with what they
+    /// are under.
+    pub(crate) fn untold(&self, name: &str) -> Option<(String, String)> {
+        self.scope.untold(name)
+    }
+
     /// False for what nothing can be stored in.
     pub(crate) fn is_store(&self) -> bool {
         !matches!(self.kind.as_str(), "env" | "yaml")

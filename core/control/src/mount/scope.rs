@@ -79,6 +79,11 @@ impl Scope {
         (!inside.is_empty()).then_some(inside)
     }
 
+    /// A name that stands for all the keys of one of those secrets, and what they are under.
+    pub(super) fn untold(&self, name: &str) -> Option<(String, String)> {
+        (self.owns(name) && !name.contains('#')).then(|| (name.to_owned(), self.under.clone()))
+    }
+
     /// True for one of those secrets, and for a key in the notation that names it.
     pub(super) fn owns(&self, name: &str) -> bool {
         let secret = name.split_once('#').map_or(name, |(secret, _)| secret);

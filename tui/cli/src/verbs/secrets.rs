@@ -22,6 +22,7 @@ use quarterdeck_control::{Expected, Kind, Value, VersionId};
 use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::request::{Purpose, Request, Target};
 use quarterdeck_domain::sanitise;
+use rustix::termios::isatty;
 use serde_json::json;
 use std::io::Write;
 
@@ -132,10 +133,38 @@ fn get(common: &Common, name: &str, layer: Option<&str>, version: Option<&str>) 
         }));
     } else {
         let mut out = std::io::stdout().lock();
-        out.write_all(bytes)?;
+        if isatty(&out) {
+            if shown(&mut out, bytes)? {
+                aside("note: what the terminal would act on is shown as \\x1b; a file or a pipe gets it as it is");
+            }
+        } else {
+            out.write_all(bytes)?;
+        }
         out.write_all(b"\n")?;
     }
     Ok(0)
+}
+
+/// Writes a value so that a terminal shows all of it and acts on none; true when that changed something.
+fn shown(out: &mut impl Write, bytes: &[u8]) -> std::io::Result<bool> {
+    let mut changed = false;
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            let acts = letter.is_control() && !matches!(letter, '\n' | '\t');
+            let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            changed |= acts || turns;
+            match u32::from(letter) {
+                code if acts && code < 0x80 => write!(out, "\\x{code:02x}")?,
+                code if acts || turns => write!(out, "\\u{{{code:x}}}")?,
+                _ => write!(out, "{letter}")?,
+            }
+        }
+        for byte in chunk.invalid() {
+            changed = true;
+            write!(out, "\\x{byte:02x}")?;
+        }
+    }
+    Ok(changed)
 }
 
 fn hex(bytes: &[u8]) -> String {

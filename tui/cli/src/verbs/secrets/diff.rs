@@ -5,8 +5,9 @@ use super::{LOOK, located};
 use crate::args::Common;
 use crate::output::{self, Outcome, Trouble};
 use crate::session::session;
+use quarterdeck_control::failure::Failure;
 use quarterdeck_control::serve::{Ask, Control, Done};
-use quarterdeck_control::{Expected, SecretBytes, VersionId};
+use quarterdeck_control::{ErrorKind, Expected, SecretBytes, VersionId};
 use quarterdeck_domain::request::{Purpose, Request, Target};
 use quarterdeck_domain::sanitise;
 use serde_json::{Value, json};
@@ -58,9 +59,8 @@ fn compare(before: &Parts, after: &Parts) -> Vec<(String, &'static str)> {
 fn parts(control: &Control, target: &Target, version: &str) -> Result<Parts, Trouble> {
     let request = Request::Read { target: target.clone(), purpose: Purpose::Get };
     let expected = Expected::Version(VersionId(version.to_owned()));
-    let Done::Read(reading) = control.serve(Ask { request, value: None, expected })? else {
-        return Err(Trouble::failed("nothing was read"));
-    };
+    let read = control.serve(Ask { request, value: None, expected }).map_err(|failure| versions_of(target, failure));
+    let Done::Read(reading) = read? else { return Err(Trouble::failed("nothing was read")) };
     let bytes = reading.value.bytes;
     let mut parts = Parts::new();
     match serde_json::from_slice::<Value>(bytes.expose()) {
@@ -72,6 +72,18 @@ fn parts(control: &Control, target: &Target, version: &str) -> Result<Parts, Tro
         _ => _ = parts.insert(String::new(), bytes),
     }
     Ok(parts)
+}
+
+/// The name was found, so what is not found is the version: the history knows those.
+fn versions_of(target: &Target, failure: Failure) -> Failure {
+    match failure {
+        Failure::Backend { layer, error } if error.kind == ErrorKind::NotFound => {
+            let next =
+                format!("'quarterdeck secrets history {} --layer {layer}' shows the versions.", tame(&target.name));
+            Failure::of_backend(&layer, error.hint(next))
+        }
+        other => other,
+    }
 }
 
 /// Keys inside maps are dotted, as everywhere.

@@ -70,11 +70,21 @@ fn text(detail: &SecretDetail, now: Timestamp) {
     output::text(&output::table(&std::iter::once(header).chain(cells).collect::<Vec<_>>()));
     if detail.holders.len() > 1 {
         output::text(&format!("{} wins over {}", told(&detail.holders[0]), below(&detail.holders[1..])));
+        for other in detail.holders.iter().filter(|other| other.layer != detail.layer) {
+            let (name, layer) = (shell_word(&tame(&other.name)), &other.layer);
+            output::text(&format!("  its versions in {layer}: 'quarterdeck secrets history {name} --layer {layer}'"));
+        }
     }
     let more = detail.labels.iter().map(|(label, text)| (format!("label {label}"), text));
     for (label, text) in more.chain(detail.facts.iter().map(|(label, text)| (label.clone(), text))) {
         output::text(&format!("  {}: {}", tame(&label), tame(text)));
     }
+}
+
+/// A name as a shell takes it: `#` begins no comment inside a word, all else that could be something is quoted.
+fn shell_word(name: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-/#@:+=".contains(letter);
+    if name.chars().all(plain) && !name.starts_with('#') { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 fn told(holder: &Holder) -> String {

@@ -64,11 +64,9 @@ fn found(
     let hit = |row: SecretRow| match winners.iter().find(|won| won.layer == row.layer && won.name == row.name) {
         Some(won) => Hit { row: won.clone(), overridden_by: None },
         None => {
-            // It lost by its own name, by the key that configuration ties it to, or by the key inside a secret.
-            let tied = control.config.secret(&row.name).and_then(|secret| secret.key.as_deref());
-            let inside = row.name.split_once('#').map(|(_, key)| key);
-            let names = [Some(row.name.as_str()), tied, inside];
-            let won = winners.iter().find(|won| won.shadows.contains(&row.layer) && names.contains(&Some(&won.name)));
+            // The key that it lost by may be called otherwise there: whoever won knows what it hides.
+            let lost = |hidden: &(String, String)| hidden.0 == row.layer && hidden.1 == row.name;
+            let won = winners.iter().find(|won| won.hidden.iter().any(lost));
             let layer = won.map_or_else(|| "another layer".to_owned(), |won| won.layer.clone());
             Hit { row, overridden_by: Some(layer) }
         }
