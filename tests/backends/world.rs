@@ -9,7 +9,7 @@ use quarterdeck_servers::{Moto, OpenBao, Proxy};
 use serde_json::{Value, json};
 
 /// What a cockpit needs of a KV mount of version 2 to list, read and change all of it.
-const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 path "secret/data/*"     { capabilities = ["create", "update", "read"] }
 path "secret/subkeys/*"  { capabilities = ["read"] }
 path "secret/metadata/"  { capabilities = ["list"] }
