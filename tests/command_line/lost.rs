@@ -156,3 +156,23 @@ fn a_map_is_replaced_or_deleted_whole_by_its_version_alone() {
     house.set_var("AWS_SECRET_ACCESS_KEY", "secret");
     keeps_its_keys(&house, "aws");
 }
+
+#[test]
+fn an_engine_without_versions_is_changed_by_key_and_by_map() {
+    let server = OpenBao::dev();
+    server.mount("kv1", 1);
+    let mut house = House::new();
+    house.set_var("DP_ENVIRONMENT", "qa");
+    house.set_var("VAULT_TOKEN", server.root_token());
+    let address = server.address();
+    house.configure(&format!("[backend.vault.settings]\naddress = \"{address}\"\nmount = \"kv1\"\nkv = 1\n"));
+    for text in [&b"one"[..], b"two"] {
+        house.feed(&["secrets", "set", "qa/plain"], text).expect_status(0);
+    }
+    house.feed(&["secrets", "set", "qa/map", "--as-json"], br#"{"a": "1", "b": "2"}"#).expect_status(0);
+    house.feed(&["secrets", "set", "qa/map"], b"x").expect_status(1);
+    house.feed(&["secrets", "set", "qa/map#a"], b"3").expect_status(0);
+    house.feed(&["secrets", "set", "qa/map", "--if-version", "7"], b"x").expect_status(1);
+    house.feed(&["secrets", "set", "qa/map", "--if-version", "current"], b"x").expect_status(0);
+    house.run(&["secrets", "delete", "qa/plain"]).expect_status(0);
+}

@@ -48,11 +48,20 @@ pub(crate) enum Look {
     Failed(BackendError),
 }
 
+/// What the only version is called where a store keeps the current value alone (Vault's KV version 1).
+const ONLY: &str = "current";
+
 /// What a change expects to find: the version that was asked for, else the one that was looked at a moment ago.
 ///
 /// A map of secrets is not expected by a version that nobody named: to the backend that would mean that all that is in
 /// it is to go.
 pub fn expected(if_version: Option<&str>, held: Option<&Inspection>) -> Expected {
+    // A store that keeps one value alone has no version to hold it to.
+    let is_only = |id: &str| id == ONLY;
+    let has_only_one = held.and_then(|held| held.versions.first()).is_some_and(|version| is_only(&version.id.0));
+    if has_only_one && if_version.is_none_or(is_only) {
+        return Expected::Anything;
+    }
     if let Some(version) = if_version {
         return Expected::Version(VersionId(version.to_owned()));
     }
@@ -311,6 +320,11 @@ mod tests {
         assert_eq!(expected(None, Some(&held("object"))), Expected::Anything);
         assert_eq!(expected(Some("v0"), Some(&held("object"))), version("v0"));
         assert_eq!(expected(Some("v0"), None), version("v0"));
+        let mut only = held("text");
+        only.versions[0].id.0 = ONLY.into();
+        assert_eq!(expected(None, Some(&only)), Expected::Anything);
+        assert_eq!(expected(Some(ONLY), Some(&only)), Expected::Anything);
+        assert_eq!(expected(Some("7"), Some(&only)), version("7"));
         let mut deleted = held("text");
         deleted.versions[0].deleted = true;
         assert_eq!(expected(None, Some(&deleted)), Expected::Absent);

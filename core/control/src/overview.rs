@@ -265,6 +265,23 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_was_stored_counts_for_its_map_and_a_gone_secret_is_warned_of() {
+        let now = at("2026-01-15T00:00:00Z");
+        let mut state = State::default();
+        let written = Written { at: now, by: "carol".into(), version: None, fingerprint: None };
+        let history = SecretHistory { written: Some(written), ..SecretHistory::default() };
+        state.secrets.insert(State::key("vault", "desk/tls#cert"), history);
+        let mut vault = layer("vault", &[("desk/tls", None), ("desk/tlsx", None)]);
+        vault.untold = vec![("desk/broker".into(), "broker".into())];
+        let below = layer("fernet", &[("broker.host", None), ("brokers", None)]);
+        let rows = secret_rows(&[vault, below], &state, &config(Environment::Qa), now);
+        let row = |name: &str| rows.iter().find(|row| row.name == name).expect("its row");
+        assert_eq!((row("desk/tls").age, row("desk/tlsx").age), (Age::Since(now), Age::Unknown));
+        assert_eq!(row("broker.host").warnings, ["the keys of desk/broker in vault are not known and may override it"]);
+        assert!(row("brokers").warnings.is_empty());
+    }
+
+    #[test]
     fn a_key_is_one_whether_configuration_or_the_backend_says_so() {
         let mut vault = layer("vault", &[("desk/broker#password", None), ("desk/api", None), ("host", None)]);
         vault.entries[0].key = Some("password".into());
