@@ -1,7 +1,7 @@
 //! How long four backends take to be seen, over real servers: from the start of a cockpit to a full status with 200 secrets,
 //! and time and memory with a mount of 10,000. Refuses to judge: it prints figures and asserts nothing.
 //!
-//! `cargo bench --bench backends`
+//! `cargo bench --profile dev --bench backends`: the suite's program has a clock that tests move, which no release build has.
 #![allow(clippy::unwrap_used, reason = "a benchmark may")]
 
 #[path = "../house/mod.rs"]
