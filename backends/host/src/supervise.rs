@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) life: Mutex<Life>,
     pub(crate) changed: Condvar,
     pub(crate) ring: Mutex<Ring>,
-    /// The setups that the last two children were made from, where those were made anew: of the one before the last,
+    /// The setups that the last eight children were made from, where those were made anew: of the ones before the last,
     /// words may still come.
     renewed: Mutex<VecDeque<Setup>>,
     /// What the rules of the last child are tied to.
@@ -213,11 +213,12 @@ impl Shared {
         Ok((configure, secrets))
     }
 
-    /// Keeps a setup for as long as its secrets may be said.
+    /// Keeps a setup for as long as its secrets may be said: a child's last words may be read when others have come and
+    /// gone since.
     fn hold(&self, setup: Option<Setup>) -> MutexGuard<'_, VecDeque<Setup>> {
         let mut renewed = lock(&self.renewed);
         renewed.extend(setup);
-        while renewed.len() > 2 {
+        while renewed.len() > 8 {
             if let Some(old) = renewed.pop_front() {
                 lock(&self.ring).forget(secrets(&old));
             }

@@ -238,7 +238,7 @@ fn remedy(error: &BackendError) -> String {
     }
 }
 
-/// Pages through a whole listing.
+/// Pages through a whole listing; one that doesn't go on, or never ends, is an error and no shorter listing.
 pub fn list_all(mount: &Mount) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     // Large pages: a file is opened once for each.
@@ -247,11 +247,18 @@ pub fn list_all(mount: &Mount) -> Result<Vec<Entry>> {
         let mut answer = mount.backend().list(&page, mount.call())?;
         entries.append(&mut answer.entries);
         match answer.next {
+            None => return Ok(entries),
             Some(next) if page.after.as_ref() != Some(&next) => page.after = Some(next),
-            _ => break,
+            Some(_) => return Err(endless("doesn't go on", entries.len())),
         }
     }
-    Ok(entries)
+    Err(endless("never ends", entries.len()))
+}
+
+fn endless(how: &str, names: usize) -> BackendError {
+    BackendError::new(ErrorKind::Invalid, format!("the listing {how} after {names} names"))
+        .doing("listing it")
+        .hint("The plugin or the server is faulty; 'quarterdeck plugins list' names the plugin.")
 }
 
 /// Asks all mounts at once, each in a thread of its own, so that a slow one delays nobody.

@@ -62,7 +62,12 @@ pub(crate) async fn list(work: &Work<'_>, page: &PageRequest) -> Result<Page> {
     entries.sort_by(|one, other| one.name.cmp(&other.name));
     let more = walked.more || held_back || entries.len() > limit;
     entries.truncate(limit);
-    let next = entries.last().filter(|_| more).map(|last| last.name.as_str().to_owned());
+    let next = entries.last().map(|last| last.name.as_str().to_owned()).or(last).filter(|_| more);
+    if more && next.is_none() {
+        // No name to go on behind: an empty page would end the listing as if it were whole.
+        let what = "no name was found in the time given: too many folders, or too slow a server";
+        return Err(BackendError::new(ErrorKind::Timeout, what).hint("Set 'prefix' to a folder with less in it."));
+    }
     Ok(Page { entries, next })
 }
 

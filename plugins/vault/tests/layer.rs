@@ -322,3 +322,17 @@ fn a_listing_that_runs_out_of_time_gives_what_it_has() {
     let rest = backend.list(&PageRequest { after: part.next, ..page }, CALL).expect("the rest");
     assert_eq!(part.entries.len() + rest.entries.len(), 40);
 }
+
+/// A server that answers every LIST with one more folder: an empty page would say that the mount is empty.
+#[test]
+fn a_listing_that_finds_no_name_in_its_time_is_an_error_and_not_empty() {
+    let server = OpenBao::dev();
+    server.write("a/s", &json!({ "value": "canary" }));
+    let proxy = Proxy::http(&server.plain_address());
+    let backend = Given::default().text("address", &proxy.address()).secret("token", "root").backend();
+    assert_eq!(names(&*backend, "", 0), ["a/s"]);
+    let headers = vec![("Content-Type", "application/json")];
+    proxy.set_for("metadata", Fault::Answer { status: 200, headers, body: r#"{"data":{"keys":["deeper/"]}}"#.into() });
+    let error = refusal(backend.list(&PageRequest::default(), Call { within: Duration::from_secs(3) }));
+    assert!(matches!(error.kind, ErrorKind::Timeout), "{error} ({:?})", error.kind);
+}
