@@ -279,14 +279,21 @@ impl Shared {
         let (done, drained) = channel();
         let read = move || {
             let mut buffer = [0; 4096];
+            // Whole lines, so that a log line doesn't come to stand inside one; a very long one comes in pieces.
+            let mut begun = Vec::with_capacity(buffer.len());
             loop {
                 match stderr.read(&mut buffer) {
                     Ok(0) => break,
-                    Ok(read) => lock(&self.ring).push(&buffer[..read]),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Ok(read) => begun.extend_from_slice(&buffer[..read]),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(_) => break,
                 }
+                let line_end = begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+                let whole = if begun.len() >= buffer.len() { begun.len() } else { line_end };
+                lock(&self.ring).push(&begun[..whole]);
+                begun.drain(..whole);
             }
+            lock(&self.ring).push(&begun);
             let _ = done.send(());
         };
         // Without the thread the pipe closes, and the child's words are lost but nothing else.
