@@ -65,7 +65,10 @@ fn enter_esc_pastes_and_a_held_key_fire_nothing_and_the_code_fires_once() {
     assert_eq!(word(&house.latch()["order"]), "trade", "Enter sends nothing");
     screen.keys("\x18");
     house.switch_until("level 3", |told| word(&told["state"]) == "graceful_stop");
-    let activated = house.events("qa", "KILL_SWITCH_ACTIVATED");
+    let activated = house.events_until("qa", "KILL_SWITCH_ACTIVATED", 1);
+    screen.keys("\x03");
+    screen.ends();
+    assert_eq!(house.events("qa", "KILL_SWITCH_ACTIVATED").len(), 1, "and none more until it has left");
     assert_eq!(activated.len(), 1, "{activated:?}");
     assert!(activated[0].starts_with("SUCCESS trading://stop"), "{activated:?}");
     assert_eq!(house.latch()["initiator"]["program"], "cockpit");

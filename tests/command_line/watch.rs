@@ -131,7 +131,7 @@ fn an_order_after_the_stop_is_found() {
     house.fires("stop");
     watcher.says(&["BYPASS: liar-us"]);
     house.switch_until("it is known", |told| told["bypassed"].as_u64().is_some_and(|count| count > 0));
-    assert!(!house.events("qa", "KILL_SWITCH_BYPASS").is_empty());
+    house.events_until("qa", "KILL_SWITCH_BYPASS", 1);
     assert!(!watcher.seen.iter().any(|line| line.contains("UNJOURNALLED")), "{:#?}", watcher.seen);
     let said = house.run(&["kill", "status"]).expect_status(0).stdout;
     assert!(said.contains("! bypasses: ") && said.contains("KILL_SWITCH_BYPASS"), "{said}");

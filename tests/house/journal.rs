@@ -1,8 +1,9 @@
 //! Reads a journal's lines as data. Refuses to know the chain: `audit verify` judges that.
 
-use super::House;
+use super::{House, PATIENCE};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 impl House {
     /// The journal of an environment, oldest line first.
@@ -19,6 +20,20 @@ impl House {
             format!("{} {what}", text(&event["result"]["status"]))
         };
         self.journal(environment).iter().filter(of_kind).map(told).collect()
+    }
+
+    /// Its events of one type, once there are at least so many: a stop is carried out before it is recorded.
+    #[track_caller]
+    pub(crate) fn events_until(&self, environment: &str, kind: &str, count: usize) -> Vec<String> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let told = self.events(environment, kind);
+            if told.len() >= count {
+                return told;
+            }
+            assert!(Instant::now() < end, "waited for {count} of {kind}; there are {told:?}");
+            std::thread::yield_now();
+        }
     }
 }
 

@@ -22,7 +22,7 @@ fn is_halted_by_the_deadline(house: &House, episode: &Value) {
     let latch = house.latch();
     assert_eq!((&latch["episode"], word(&latch["order"])), (episode, "halt"));
     assert_eq!(word(&latch["initiator"]["kind"]), "deadline");
-    let escalated = house.events("qa", "KILL_SWITCH_ESCALATED");
+    let escalated = house.events_until("qa", "KILL_SWITCH_ESCALATED", 1);
     assert_eq!(escalated.len(), 1, "once, whoever saw the deadline: {escalated:?}");
 }
 

@@ -66,7 +66,7 @@ fn a_liar_is_told_by_the_order_it_sends_after_level_3() {
         row(told, "beta-us")["why"].to_string().contains("sent an order")
     });
     assert_eq!(word(&told["state"]), "graceful_stop");
-    assert!(!house.events("qa", "KILL_SWITCH_BYPASS").is_empty());
+    house.events_until("qa", "KILL_SWITCH_BYPASS", 1);
 }
 
 #[test]
