@@ -40,25 +40,35 @@ pub trait SecretsBackend: Send + Sync {
         Err(BackendError::unsupported("write", "Set it where it is kept; this layer is read-only."))
     }
 
-    /// Stores a value that nobody reads yet, under a rotation's id (an idempotency token); gives its version.
+    /// Stores a value that nobody reads yet, under a rotation's id (a UUID); gives the version by which it can be read.
+    ///
+    /// One id stores one value: when one stands under it already, that one's version is given and nothing is stored, and
+    /// when it is current already that is given. Another rotation's pending value is [`ErrorKind::Conflict`] with that
+    /// rotation's id as `current`. Of a key in a map (`path#key`) the whole map is staged with the one key changed.
     fn stage(&self, name: &SecretName, value: Value, rotation: &str, call: Call) -> Result<VersionId> {
         let _ = (name, value, rotation, call);
         Err(BackendError::unsupported("stage", "Rotate this secret where it is made."))
     }
 
-    /// Makes a version current if `from` still is.
-    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, call: Call) -> Result<()> {
+    /// Makes a version current if `from` still is; gives the version that is current then, which some backends number
+    /// anew. The value of `from` can still be read by its id until [`retire`](Self::retire).
+    ///
+    /// Done twice it is done once: a version (or, where versions are numbered anew, its value) that is current already is
+    /// no error. Whatever else is current is [`ErrorKind::Conflict`] with it, and nothing is changed. An old version that
+    /// is still kept can be promoted as well: that is the way back.
+    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, call: Call) -> Result<VersionId> {
         let _ = (name, version, from, call);
         Err(BackendError::unsupported("promote", "Rotate this secret where it is made."))
     }
 
-    /// Takes the pending mark (or the shadow copy) away.
+    /// Takes the pending mark (or the shadow copy) away. Done twice it is done once; a current version stays current.
     fn unstage(&self, name: &SecretName, version: &VersionId, call: Call) -> Result<()> {
         let _ = (name, version, call);
         Err(BackendError::unsupported("unstage", "Rotate this secret where it is made."))
     }
 
-    /// Ends an old version, only while `current` is still the current one.
+    /// Takes an old version out of use, only while `current` is still the current one ([`ErrorKind::Conflict`] if it is
+    /// not, or if they are the same). Done twice it is done once. What the backend keeps of it is the backend's.
     fn retire(&self, name: &SecretName, version: &VersionId, current: &VersionId, call: Call) -> Result<()> {
         let _ = (name, version, current, call);
         Err(BackendError::unsupported("retire", "Rotate this secret where it is made."))

@@ -65,9 +65,9 @@ impl<C: Carrier> SecretsBackend for C {
         version(ask(self, operation, Some(value.bytes), call)?, "stage")
     }
 
-    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, call: Call) -> Result<()> {
+    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, call: Call) -> Result<VersionId> {
         let operation = Operation::Promote { name: name.clone(), version: version.clone(), from: from.clone() };
-        done(ask(self, operation, None, call)?, "promote")
+        self::version(ask(self, operation, None, call)?, "promote")
     }
 
     fn unstage(&self, name: &SecretName, version: &VersionId, call: Call) -> Result<()> {

@@ -102,7 +102,7 @@ pub fn dispatch(backend: &dyn SecretsBackend, request: Request) -> Reply {
             backend.stage(&name, value(kind), &rotation, call).map(Answer::Version)
         }
         Operation::Promote { name, version, from } => {
-            backend.promote(&name, &version, &from, call).map(|()| Answer::Done)
+            backend.promote(&name, &version, &from, call).map(Answer::Version)
         }
         Operation::Unstage { name, version } => backend.unstage(&name, &version, call).map(|()| Answer::Done),
         Operation::Retire { name, version, current } => {

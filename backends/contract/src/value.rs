@@ -234,6 +234,9 @@ pub struct VersionInfo {
     /// The backend's own labels on this version (`AWSCURRENT`).
     #[serde(default)]
     pub labels: Vec<String>,
+    /// The rotation whose pending value it is: the id that it was staged under.
+    #[serde(default)]
+    pub rotation: Option<String>,
 }
 
 impl VersionInfo {
@@ -247,6 +250,7 @@ impl VersionInfo {
             deleted: false,
             destroyed: false,
             labels: Vec::new(),
+            rotation: None,
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod open;
 pub mod ordinary;
 pub mod overview;
 mod pace;
+pub mod rotate;
 pub mod serve;
 pub mod surroundings;
 pub mod tail;

@@ -300,6 +300,11 @@ impl Control {
             | Request::Fire(_)
             | Request::Hold
             | Request::Release => check(""),
+            Request::PlanRotation { target }
+            | Request::Rotate { target }
+            | Request::ConfirmRotation { target, .. }
+            | Request::Steer { target, .. }
+            | Request::Adopt { target } => secret(target, "rotate"),
         }
     }
 
@@ -311,6 +316,11 @@ impl Control {
             | Request::ShowConfig
             | Request::VerifyJournal
             | Request::QueryAudit { .. } => Ok(Done::Nothing),
+            Request::PlanRotation { .. }
+            | Request::Rotate { .. }
+            | Request::ConfirmRotation { .. }
+            | Request::Steer { .. }
+            | Request::Adopt { .. } => Err(senseless("a rotation is not served in one piece")),
             Request::Fire(_) | Request::Hold | Request::Release => {
                 Err(senseless("the kill-switch is not served here: it may not wait for the journal"))
             }

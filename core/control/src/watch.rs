@@ -16,6 +16,7 @@ use quarterdeck_domain::audit::AuditLine;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::KillRow;
 use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretRow, SourceRow};
+use quarterdeck_domain::rotate::RotationRow;
 use quarterdeck_domain::sanitise;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,8 @@ pub enum Notice {
     Journal(JournalRow),
     /// The kill-switch and the engines as they are now.
     Kill(Box<KillRow>),
+    /// The rotations as they are now: those under way, and the last of each secret.
+    Rotations(Vec<RotationRow>),
     /// New audit lines, oldest first.
     Lines(Vec<AuditLine>),
     /// The audit's sources as they are now, all of them.

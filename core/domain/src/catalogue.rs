@@ -124,6 +124,18 @@ catalogue! {
     EngineFlat "ENGINE_FLAT" "OBSERVE" Sensitive Info Info "trading" "An engine is proven flat.";
     EngineTrading "ENGINE_TRADING" "OBSERVE" Sensitive Info Info "trading" "An engine may trade again.";
     EngineTrouble "ENGINE_TROUBLE" "OBSERVE" Sensitive Critical Critical "trading" "An engine is late, defies a stop, or can't close what it holds.";
+    RotationPlanned "ROTATION_PLANNED" "ROTATE" Critical Minor Major "secret" "A rotation was planned: nothing was changed yet.";
+    RotationConfirmed "ROTATION_CONFIRMED" "CONFIRM" Critical Minor Major "secret" "Somebody of the role that has to confirmed a rotation; recorded, not signed.";
+    RotationRunner "ROTATION_RUNNER" "CARRY" Critical Info Minor "secret" "A process carries a rotation on, or lets go of it.";
+    RotationStep "ROTATION_STEP" "ROTATE" Critical Info Major "secret" "A step of a rotation begins, is done, or failed.";
+    RotationNewValue "ROTATION_NEW_VALUE" "ROTATE" Critical Minor Major "secret" "A rotation gives a value up, and another one is made under another id.";
+    RotationAsked "ROTATION_ASKED" "ASK" Critical Minor Major "secret" "Somebody asked a rotation to abort, go back, retire or go on.";
+    RotationErrors "ROTATION_ERRORS" "OBSERVE" Critical Major Major "secret" "Readers had as many log-in errors after promote as the rule says: back to the old value.";
+    RotationGraceOver "ROTATION_GRACE_OVER" "OBSERVE" Critical Info Major "secret" "Both values were valid for as long as planned.";
+    RotationRetireOverdue "ROTATION_RETIRE_OVERDUE" "OBSERVE" Sensitive Critical Critical "secret" "Grace is over and the old value is still valid: a person has to say.";
+    RotationLost "ROTATION_LOST" "OBSERVE" Critical Critical Critical "secret" "Somebody else changed the secret during a rotation: theirs stays, ours is revoked.";
+    RotationEnded "ROTATION_ENDED" "ROTATE" Critical Minor Major "secret" "A rotation is over: done, or the old value is back.";
+    RotationAdopted "ROTATION_ADOPTED" "ADOPT" Critical Minor Major "secret" "A backend's own schedule was switched off: the secret is rotated from here.";
     EnvironmentCrossed "ENVIRONMENT_CROSSED" "REFUSE" Critical Major Major "policy" "A secret of another environment was asked for.";
 }
 

@@ -57,11 +57,14 @@ pub fn decide(situation: &Situation<'_>, request: &Request) -> Decision {
         Request::Write { .. } | Request::Delete { .. } | Request::Restore { .. } | Request::Rekey { .. } => {
             change(situation)
         }
+        Request::Rotate { .. } | Request::Steer { .. } | Request::Adopt { .. } => rotate(situation, request),
+        Request::ConfirmRotation { role, .. } => confirm(situation, *role),
         Request::OpenSession { .. } => open(situation),
         Request::QueryAudit { .. } => query(situation),
         Request::Fire(_) | Request::Hold | Request::Release => stop(situation),
         Request::CloseSession
         | Request::Inspect { .. }
+        | Request::PlanRotation { .. }
         | Request::Validate { .. }
         | Request::GenerateKey
         | Request::ShowConfig
@@ -124,6 +127,29 @@ fn class(situation: &Situation<'_>, name: &str) -> Class {
     let known = situation.classes.get(name);
     let meant = || situation.classes.iter().find(|(known, _)| situation.boundary.means(name, known));
     known.or_else(|| meant().map(|(_, class)| class)).copied().unwrap_or_else(|| Class::of(name))
+}
+
+/// Who may change a secret may rotate it: in Paper after a recorded confirmation, which is a step of the rotation itself
+/// (R2.3). What is under way is steered by whoever may begin one.
+fn rotate(situation: &Situation<'_>, request: &Request) -> Decision {
+    let steers = matches!(request, Request::Steer { .. });
+    match (change(situation), situation.environment) {
+        (Decision::NeedsApproval { .. }, Some(Environment::Paper)) => Decision::Permit,
+        (Decision::NeedsApproval { .. }, _) if steers => Decision::Permit,
+        (Decision::NeedsApproval { by, .. }, _) => Decision::NeedsApproval {
+            by,
+            why: format!("a rotation {} needs a signed approval by {by}, which can't be given yet", place(situation)),
+        },
+        (decision, _) => decision,
+    }
+}
+
+fn confirm(situation: &Situation<'_>, role: Role) -> Decision {
+    if situation.who.role == Some(role) {
+        return Decision::Permit;
+    }
+    let who = situation.who.role.map_or_else(|| "you have no role".into(), |role| format!("your role is '{role}'"));
+    Decision::Refuse(vec![format!("this rotation is confirmed by the role '{role}', and {who}")])
 }
 
 fn change(situation: &Situation<'_>) -> Decision {

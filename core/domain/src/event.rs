@@ -5,6 +5,7 @@ use crate::catalogue::EventKind;
 use crate::environment::Environment;
 use crate::kill::Record;
 use crate::person::{Role, Who};
+use crate::rotate::Fact;
 use crate::state::State;
 use crate::version::Sighting;
 use jiff::Timestamp;
@@ -218,6 +219,15 @@ pub enum Detail {
         source: String,
         /// The episode.
         episode: String,
+    },
+    /// Something became known of a rotation.
+    Rotation {
+        /// Its number: 27 is `R-27`.
+        number: u32,
+        /// Whose run of it says so, where a runner does.
+        runner: Option<String>,
+        /// What.
+        fact: Box<Fact>,
     },
     /// Something was looked at or checked.
     Check {

@@ -24,6 +24,7 @@ mod own;
 pub mod person;
 pub mod redact;
 pub mod request;
+pub mod rotate;
 pub mod rotation;
 pub mod sanitise;
 pub mod severity;

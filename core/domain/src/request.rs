@@ -3,9 +3,11 @@
 
 use crate::catalogue::EventKind;
 use crate::kill::Level;
+use crate::person::Role;
+use serde::{Deserialize, Serialize};
 
 /// Which secret, in which layer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// The layer: `env`, `fernet` …
     pub layer: String,
@@ -91,6 +93,37 @@ pub enum Request {
         /// The filter.
         filter: String,
     },
+    /// Works out a rotation; changes nothing.
+    PlanRotation {
+        /// Which.
+        target: Target,
+    },
+    /// Begins a rotation.
+    Rotate {
+        /// Which.
+        target: Target,
+    },
+    /// Confirms a rotation that somebody else asked for.
+    ConfirmRotation {
+        /// Which secret's.
+        target: Target,
+        /// Its number.
+        number: u32,
+        /// Whose confirmation it needs.
+        role: Role,
+    },
+    /// Asks something of a rotation, or says that a step is done that is a person's.
+    Steer {
+        /// Which secret's.
+        target: Target,
+        /// Its number.
+        number: u32,
+    },
+    /// Switches a backend's own schedule off: the secret is rotated from here.
+    Adopt {
+        /// Which.
+        target: Target,
+    },
     /// Stops trading. What carries it out doesn't go through the journal first: see `kill::machine`.
     Fire(Level),
     /// Keeps level 3 without its deadline.
@@ -117,6 +150,10 @@ impl Request {
             Self::ShowConfig => EventKind::ConfigRead,
             Self::VerifyJournal => EventKind::JournalVerified,
             Self::QueryAudit { .. } => EventKind::AuditQueried,
+            Self::PlanRotation { .. } | Self::Rotate { .. } => EventKind::RotationPlanned,
+            Self::ConfirmRotation { .. } => EventKind::RotationConfirmed,
+            Self::Steer { .. } => EventKind::RotationAsked,
+            Self::Adopt { .. } => EventKind::RotationAdopted,
             Self::Fire(_) => EventKind::KillSwitchActivated,
             Self::Hold => EventKind::KillSwitchHeld,
             Self::Release => EventKind::KillSwitchReleased,
@@ -132,6 +169,11 @@ impl Request {
             | Self::Write { target }
             | Self::Delete { target }
             | Self::Restore { target }
+            | Self::PlanRotation { target }
+            | Self::Rotate { target }
+            | Self::ConfirmRotation { target, .. }
+            | Self::Steer { target, .. }
+            | Self::Adopt { target }
             | Self::Inspect { target } => target.resource(),
             Self::Rekey { layer } | Self::Validate { layer } => format!("backend://{layer}"),
             Self::GenerateKey => "key://fernet".into(),
@@ -151,6 +193,11 @@ impl Request {
             | Self::Write { target }
             | Self::Delete { target }
             | Self::Restore { target }
+            | Self::PlanRotation { target }
+            | Self::Rotate { target }
+            | Self::ConfirmRotation { target, .. }
+            | Self::Steer { target, .. }
+            | Self::Adopt { target }
             | Self::Inspect { target } => Some(target),
             _ => None,
         }
@@ -164,6 +211,10 @@ impl Request {
                 | Self::Delete { .. }
                 | Self::Restore { .. }
                 | Self::Rekey { .. }
+                | Self::Rotate { .. }
+                | Self::ConfirmRotation { .. }
+                | Self::Steer { .. }
+                | Self::Adopt { .. }
                 | Self::Hold
                 | Self::Release
         )

@@ -3,6 +3,7 @@
 use crate::catalogue::{EventKind, Tier};
 use crate::event::{Detail, Event, Status};
 use crate::kill::Record;
+use crate::rotate::{Rotation, Step};
 use crate::version::{Known, Sighting};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,12 @@ pub struct State {
     pub refused: u64,
     /// The last refusal, in words, with its time.
     pub last_refusal: Option<(Timestamp, String)>,
+    /// Rotations by number: those under way, and the last of each secret.
+    #[serde(default)]
+    pub rotations: BTreeMap<u32, Rotation>,
+    /// The highest number that a rotation had.
+    #[serde(default)]
+    pub rotated: u32,
     /// The kill-switch.
     #[serde(default)]
     pub switch: Switch,
@@ -106,6 +113,10 @@ impl State {
     pub fn is_being_changed(&self, layer: &str, name: &str, since: Timestamp) -> bool {
         let resources: Vec<String> = names_around(name).map(|name| format!("secret://{layer}/{name}")).collect();
         let changes = ["SECRET_WRITE", "SECRET_DELETE", "SECRET_RESTORE"];
+        let promotes = |rotation: &Rotation| matches!(rotation.begun, Some(Step::Promote | Step::Restore));
+        if self.live_rotation(layer, name).is_some_and(promotes) {
+            return true;
+        }
         self.pending.values().any(|intent| {
             // One that began in `path#other` changes the map's version too.
             let around = resources.iter().any(|own| {
@@ -124,6 +135,9 @@ impl State {
         if let (EventKind::Snapshot, Detail::Snapshot { state, .. }) = (event.event_type, &event.detail) {
             *self = (**state).clone();
             return;
+        }
+        if let Detail::Rotation { .. } = event.detail {
+            return self.fold_rotation(event);
         }
         if event.result.status == Status::Pending {
             self.pending.insert(
@@ -196,7 +210,7 @@ impl State {
     }
 
     /// A change through us. Storing a map makes every key in it anew; changing a key makes another version of its map.
-    fn changed(&mut self, layer: &str, name: &str, sighting: Sighting, at: Timestamp) {
+    pub(crate) fn changed(&mut self, layer: &str, name: &str, sighting: Sighting, at: Timestamp) {
         let key = Self::key(layer, name);
         let is_inside = |other: &str| other.strip_prefix(&key).is_some_and(|rest| rest.starts_with(['.', '#']));
         let inside = self.versions.range(key.clone()..).take_while(|(other, _)| other.starts_with(&key));

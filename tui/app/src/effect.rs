@@ -4,6 +4,7 @@ use crate::value::Value;
 use jiff::Timestamp;
 use quarterdeck_domain::audit::Place;
 use quarterdeck_domain::kill::Level;
+use quarterdeck_domain::rotate::{Ask, Step};
 use std::sync::Arc;
 
 /// One thing to be done by the loop that runs the screen.
@@ -22,6 +23,49 @@ pub enum Effect {
         name: String,
         /// Its layer.
         layer: String,
+    },
+    /// Work a rotation out; writes nothing. Answered by [`crate::News::Planned`].
+    PlanRotation {
+        /// The secret's name.
+        name: String,
+        /// Its layer.
+        layer: String,
+    },
+    /// Begin the rotation whose plan was shown.
+    StartRotation {
+        /// The secret's name.
+        name: String,
+        /// Its layer.
+        layer: String,
+        /// The digest of the plan that was shown.
+        digest: String,
+        /// The new value, where it was typed.
+        typed: Option<Value>,
+        /// Why.
+        why: String,
+    },
+    /// Ask something of a rotation.
+    SteerRotation {
+        /// Its number.
+        number: u32,
+        /// What.
+        ask: Ask,
+        /// Why.
+        why: String,
+    },
+    /// Say of a step that is a person's whether it is done.
+    SayStep {
+        /// Its number.
+        number: u32,
+        /// The step.
+        step: Step,
+        /// It is done.
+        done: bool,
+    },
+    /// Confirm a rotation that somebody else asked for.
+    ConfirmRotation {
+        /// Its number.
+        number: u32,
     },
     /// Ask the backends again: one by its name, or all.
     ReadAgain(Option<String>),
@@ -77,7 +121,17 @@ impl Effect {
     /// True for what a session that is look only may never cause. A reveal changes nothing that is stored, but it puts
     /// a value on a screen and a record of tier c in the journal, so it is asked for with a free hand only.
     pub fn is_guarded(&self) -> bool {
-        matches!(self, Self::Reveal { .. } | Self::Copy(Copied::Value(_)) | Self::Hold { .. } | Self::Release { .. })
+        matches!(
+            self,
+            Self::Reveal { .. }
+                | Self::Copy(Copied::Value(_))
+                | Self::Hold { .. }
+                | Self::Release { .. }
+                | Self::StartRotation { .. }
+                | Self::SteerRotation { .. }
+                | Self::SayStep { .. }
+                | Self::ConfirmRotation { .. }
+        )
     }
 }
 

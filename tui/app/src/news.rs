@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use quarterdeck_domain::audit::{AuditLine, Place};
 use quarterdeck_domain::kill::{Codes, KillRow};
 use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretDetail, SecretRow, SourceRow};
+use quarterdeck_domain::rotate::{PlanRow, RotationRow};
 
 /// One piece of news.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,10 @@ pub enum News {
     Backends(Vec<BackendRow>),
     /// The journal as it is now.
     Journal(JournalRow),
+    /// The rotations as they are now: those under way, and the last of each secret.
+    Rotations(Vec<RotationRow>),
+    /// What a rotation would do, asked for with [`crate::Effect::PlanRotation`].
+    Planned(Box<PlanRow>),
     /// New audit lines, oldest first.
     Lines(Vec<AuditLine>),
     /// The audit sources as they are now, all of them.

@@ -120,6 +120,8 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
                 opened.text = Some(lines);
             }
         }
+        // Neither is shown yet.
+        News::Rotations(_) | News::Planned(_) => {}
         News::Inspected(detail) => model.inspect.take(detail),
         News::Revealed { name, layer, value, until } => {
             let id = SecretId { name, layer };

@@ -184,6 +184,7 @@ impl Cockpit {
                 Notice::Backends(rows) => News::Backends(rows),
                 Notice::Journal(row) => News::Journal(row),
                 Notice::Kill(row) => News::Kill(row),
+                Notice::Rotations(rows) => News::Rotations(rows),
                 Notice::Lines(lines) => News::Lines(lines),
                 Notice::Sources(rows) => News::Sources(rows),
             };
@@ -285,6 +286,11 @@ impl Cockpit {
                 terminal.suspend();
             }
             Effect::Reveal { name, layer } => self.reveal(name, layer),
+            Effect::PlanRotation { .. }
+            | Effect::StartRotation { .. }
+            | Effect::SteerRotation { .. }
+            | Effect::SayStep { .. }
+            | Effect::ConfirmRotation { .. } => {}
             Effect::Inspect { name, layer } => {
                 self.watch.iter().for_each(|watch| watch.looked_at(&layer, &name));
                 inspect::ask(self.control.clone(), self.send.clone(), Target { layer, name });

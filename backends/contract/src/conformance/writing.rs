@@ -28,7 +28,9 @@ pub(super) fn run(suite: &Suite<'_>) {
     }
     if suite.can(Capability::Staging) {
         a_staged_version_is_read_by_nobody_until_it_is_promoted(&shelf);
+        a_promoted_version_can_be_taken_back(&shelf);
         an_unstaged_version_leaves_no_trace(&shelf);
+        one_of_four_stages_wins(&shelf);
     }
     if suite.can(Capability::RemoveVersion) {
         a_removed_version_leaves_the_others(&shelf);
@@ -259,34 +261,113 @@ fn an_old_version_can_be_read(shelf: &Shelf<'_>) {
     suite.refused(law, suite.backend.read(&name, Some(&none), suite.call), &["NOT_FOUND", "INVALID"]);
 }
 
+/// Ids are UUIDs, which one backend takes as its versions' own.
+const ROTATIONS: [&str; 3] = [
+    "5b0f3f6e-0d51-4c6b-9d3a-9a7f0c1e0001",
+    "5b0f3f6e-0d51-4c6b-9d3a-9a7f0c1e0002",
+    "5b0f3f6e-0d51-4c6b-9d3a-9a7f0c1e0003",
+];
+
 fn a_staged_version_is_read_by_nobody_until_it_is_promoted(shelf: &Shelf<'_>) {
     let law = "a staged version is read by nobody until it is promoted";
     let (suite, backend, call) = (shelf.suite, shelf.suite.backend, shelf.suite.call);
     let (name, old) = shelf.create(law, "staged", &text(1));
-    let new = suite.fine(law, backend.stage(&name, Value::text(&text(2)), "rotation-1", call));
+    let new = suite.fine(law, backend.stage(&name, Value::text(&text(2)), ROTATIONS[0], call));
     suite.holds(law, &name, &Value::text(&text(1)));
-    let reading = suite.fine(law, backend.read(&name, Some(&new), call));
-    same(law, &reading.value, &Value::text(&text(2)));
-    suite.fine(law, backend.promote(&name, &new, &old, call));
+    let read = |version: &VersionId, value: &str| {
+        let reading = suite.fine(law, backend.read(&name, Some(version), call));
+        same(law, &reading.value, &Value::text(value));
+    };
+    read(&new, &text(2));
+    let pending = pending(suite, law, &name);
+    assert_eq!(pending, [(new.clone(), Some(ROTATIONS[0].to_owned()))], "{law}: what is pending");
+    let again = suite.fine(law, backend.stage(&name, Value::text("another"), ROTATIONS[0], call));
+    assert_eq!(again, new, "{law}: one id is one value");
+    read(&new, &text(2));
+    let other = backend.stage(&name, Value::text("another"), ROTATIONS[1], call);
+    match suite.seen(law, other) {
+        Err(BackendError { kind: ErrorKind::Conflict { current }, .. }) => {
+            assert_eq!(current.as_deref(), Some(ROTATIONS[0]), "{law}: the other rotation is named");
+        }
+        other => panic!("{law}: a second pending value: {other:?}"),
+    }
+    let current = suite.fine(law, backend.promote(&name, &new, &old, call));
     suite.holds(law, &name, &Value::text(&text(2)));
-    // Whoever still believes in the old one is told.
-    suite.refused(law, backend.promote(&name, &old, &old, call), &["CONFLICT"]);
+    let law = "what is promoted twice is promoted once";
+    let again = suite.fine(law, backend.promote(&name, &new, &old, call));
+    assert_eq!(again, current, "{law}");
+    suite.fine(law, backend.unstage(&name, &new, call));
+    suite.fine(law, backend.unstage(&name, &new, call));
+    suite.holds(law, &name, &Value::text(&text(2)));
+    assert_eq!(self::pending(suite, law, &name), [], "{law}: nothing is pending");
+    read(&old, &text(1));
+    let law = "whoever still believes in the old version is told";
     suite.refused(law, backend.retire(&name, &old, &old, call), &["CONFLICT"]);
     suite.holds(law, &name, &Value::text(&text(2)));
-    suite.fine(law, backend.retire(&name, &old, &new, call));
+    suite.fine(law, backend.retire(&name, &old, &current, call));
+    suite.fine(law, backend.retire(&name, &old, &current, call));
     suite.holds(law, &name, &Value::text(&text(2)));
+}
+
+fn a_promoted_version_can_be_taken_back(shelf: &Shelf<'_>) {
+    let law = "a promoted version can be taken back, and what came meanwhile is not written over";
+    let (suite, backend, call) = (shelf.suite, shelf.suite.backend, shelf.suite.call);
+    let (name, old) = shelf.create(law, "back", &text(1));
+    let new = suite.fine(law, backend.stage(&name, Value::text(&text(2)), ROTATIONS[0], call));
+    let current = suite.fine(law, backend.promote(&name, &new, &old, call));
+    let back = suite.fine(law, backend.promote(&name, &old, &current, call));
+    suite.holds(law, &name, &Value::text(&text(1)));
+    let again = suite.fine(law, backend.promote(&name, &old, &current, call));
+    assert_eq!(again, back, "{law}: done twice it is done once");
+    suite.fine(law, backend.unstage(&name, &new, call));
+    let third = suite.fine(law, backend.stage(&name, Value::text(&text(3)), ROTATIONS[2], call));
+    let by_hand = suite.fine(law, shelf.write(&name, Value::text(&text(9)), &Expected::Anything));
+    suite.refused(law, backend.promote(&name, &third, &back, call), &["CONFLICT"]);
+    let holds = suite.holds(law, &name, &Value::text(&text(9)));
+    assert!(holds.is_none_or(|holds| holds == by_hand), "{law}: theirs stays");
+    suite.fine(law, backend.unstage(&name, &third, call));
+    assert_eq!(pending(suite, law, &name), [], "{law}: nothing is pending");
 }
 
 fn an_unstaged_version_leaves_no_trace(shelf: &Shelf<'_>) {
     let law = "an unstaged version leaves the current one alone";
     let (suite, backend, call) = (shelf.suite, shelf.suite.backend, shelf.suite.call);
     let (name, _) = shelf.create(law, "unstaged", &text(1));
-    let new = suite.fine(law, backend.stage(&name, Value::text(&text(2)), "rotation-2", call));
+    let new = suite.fine(law, backend.stage(&name, Value::text(&text(2)), ROTATIONS[1], call));
     suite.fine(law, backend.unstage(&name, &new, call));
     suite.holds(law, &name, &Value::text(&text(1)));
-    let versions = suite.fine(law, backend.inspect(&name, call)).versions;
-    let pending = versions.iter().any(|version| version.stage == Some(Stage::Pending));
-    assert!(!pending, "{law}: a version is still pending");
+    assert_eq!(pending(suite, law, &name), [], "{law}: a version is still pending");
+}
+
+/// One of four that stage at once wins; the others are told whose it is.
+fn one_of_four_stages_wins(shelf: &Shelf<'_>) {
+    let law = "of four that stage at once one wins and the others are told";
+    let (suite, backend, call) = (shelf.suite, shelf.suite.backend, shelf.suite.call);
+    let (name, _) = shelf.create(law, "raced", &text(1));
+    let id = |number: usize| format!("5b0f3f6e-0d51-4c6b-9d3a-9a7f0c1e10{number:02}");
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let stage = |number| {
+            let name = &name;
+            scope.spawn(move || backend.stage(name, Value::text(&text(number)), &id(number), call))
+        };
+        let threads: Vec<_> = (0..4).map(stage).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panic!("{law}: a panic"))).collect()
+    });
+    let won: Vec<VersionId> = outcomes.iter().flatten().cloned().collect();
+    for outcome in outcomes {
+        if let Err(error) = suite.seen(law, outcome) {
+            assert_eq!(error.kind.code(), "CONFLICT", "{law}: {error}");
+        }
+    }
+    assert_eq!(won.len(), 1, "{law}: who won");
+    assert_eq!(pending(suite, law, &name).len(), 1, "{law}: what is pending");
+    suite.fine(law, backend.unstage(&name, &won[0], call));
+}
+
+fn pending(suite: &Suite<'_>, law: &str, name: &SecretName) -> Vec<(VersionId, Option<String>)> {
+    let versions = suite.fine(law, suite.backend.inspect(name, suite.call)).versions;
+    let staged = versions.into_iter().filter(|version| version.stage == Some(Stage::Pending));
+    staged.map(|version| (version.id, version.rotation)).collect()
 }
 
 fn a_removed_version_leaves_the_others(shelf: &Shelf<'_>) {

@@ -85,7 +85,7 @@ impl SecretsBackend for Faulty {
         self.inner.stage(name, value, rotation, call)
     }
 
-    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, call: Call) -> Result<()> {
+    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, call: Call) -> Result<VersionId> {
         self.inner.promote(name, version, from, call)
     }
 

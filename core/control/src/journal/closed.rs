@@ -1,7 +1,7 @@
 //! The journal that can't be opened. Refuses everything with the reason: a cockpit still shows what there is to see, and
 //! nothing can be done from it.
 
-use super::{Journal, JournalError, Sealed};
+use super::{Deciding, Journal, JournalError, Sealed};
 use quarterdeck_domain::chain::Head;
 use quarterdeck_domain::event::Event;
 use quarterdeck_domain::state::State;
@@ -23,6 +23,10 @@ impl ClosedJournal {
 
 impl Journal for ClosedJournal {
     fn append(&self, _: Vec<Event>) -> Result<Vec<Sealed>, JournalError> {
+        Err(self.why.clone())
+    }
+
+    fn append_if(&self, _: &mut Deciding<'_>) -> Result<Vec<Sealed>, JournalError> {
         Err(self.why.clone())
     }
 

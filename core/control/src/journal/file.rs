@@ -5,7 +5,7 @@ use super::error::JournalError;
 use super::lock::Lock;
 use super::queue::Queue;
 use super::reader::Reader;
-use super::{Journal, Sealed, folder, pen};
+use super::{Deciding, Journal, Sealed, folder, pen};
 use quarterdeck_domain::chain::Head;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::event::Event;
@@ -86,13 +86,22 @@ impl FileJournal {
     }
 
     fn commit(&self, events: &[Event]) -> Result<Vec<Sealed>, JournalError> {
+        self.commit_if(|_| std::borrow::Cow::Borrowed(events))
+    }
+
+    fn commit_if<'a>(
+        &self,
+        decide: impl FnOnce(&State) -> std::borrow::Cow<'a, [Event]>,
+    ) -> Result<Vec<Sealed>, JournalError> {
         // The lock first: while it is waited for, others may still read on. There is one leader at a time.
         let held = self.lock.take(self.opening.lock_wait)?;
         let mut reader = self.reader();
         let written = self.lock.written();
         let torn = reader.read_on(written.as_ref());
-        let done =
-            torn.and_then(|torn| pen::append(&mut reader, &held, written.as_ref(), &self.opening, &torn, events));
+        let done = torn.and_then(|torn| {
+            let events = decide(reader.state());
+            pen::append(&mut reader, &held, written.as_ref(), &self.opening, &torn, &events)
+        });
         self.show(&reader);
         done
     }
@@ -116,6 +125,10 @@ impl Journal for FileJournal {
             return Ok(Vec::new());
         }
         self.queue.bring(events, |events| self.commit(events))
+    }
+
+    fn append_if(&self, decide: &mut Deciding<'_>) -> Result<Vec<Sealed>, JournalError> {
+        self.queue.alone(|| self.commit_if(|state| std::borrow::Cow::Owned(decide(state))))
     }
 
     fn catch_up(&self) -> Result<Vec<(u64, Event)>, JournalError> {

@@ -37,10 +37,17 @@ pub struct Sealed {
     pub event_id: String,
 }
 
+/// Looks at the state and says what is to be appended to it; asked once.
+pub type Deciding<'a> = dyn FnMut(&State) -> Vec<Event> + 'a;
+
 /// One append-only, hash-chained journal.
 pub trait Journal: Send + Sync {
     /// Appends events as one piece and returns when they are on the disk. All are written or none is.
     fn append(&self, events: Vec<Event>) -> Result<Vec<Sealed>, JournalError>;
+
+    /// Appends what is decided by the state as it is then: nobody else appends in between. Nothing is appended where
+    /// nothing is decided.
+    fn append_if(&self, decide: &mut Deciding<'_>) -> Result<Vec<Sealed>, JournalError>;
 
     /// Reads on: gives every event that was recorded since the last call, by this process and by others, in order. The
     /// first call gives what was recorded since the journal was opened.

@@ -2,7 +2,7 @@
 //! own time, and stands before whatever is appended next. Refuses to keep anybody waiting longer than they said, and to
 //! let go of what it was given while this process lives.
 
-use super::{Journal, JournalError, Sealed};
+use super::{Deciding, Journal, JournalError, Sealed};
 use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::chain::Head;
 use quarterdeck_domain::event::Event;
@@ -203,6 +203,12 @@ impl Journal for Patient {
         drop(ending);
         self.try_again();
         written.map(|sealed| sealed.into_iter().skip(before.len()).collect())
+    }
+
+    /// What waits here is written first where it can be.
+    fn append_if(&self, decide: &mut Deciding<'_>) -> Result<Vec<Sealed>, JournalError> {
+        self.append(Vec::new())?;
+        self.shared.journal.append_if(decide)
     }
 
     fn catch_up(&self) -> Result<Vec<(u64, Event)>, JournalError> {

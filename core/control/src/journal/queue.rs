@@ -46,6 +46,18 @@ impl Queue {
         }
     }
 
+    /// Commits when nobody else does, and nobody else meanwhile.
+    pub(super) fn alone(&self, commit: impl FnOnce() -> Answer) -> Answer {
+        let mut waiting = self.lock();
+        while waiting.led {
+            waiting = self.turn.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.led = true;
+        drop(waiting);
+        let _leading = Leading { queue: self, shares: Vec::new(), answer: None };
+        commit()
+    }
+
     fn lead(&self, brought: Vec<(u64, Vec<Event>)>, commit: &impl Fn(&[Event]) -> Answer) {
         let shares: Vec<_> = brought.iter().map(|(ticket, events)| (*ticket, events.len())).collect();
         let mut leading = Leading { queue: self, shares, answer: None };

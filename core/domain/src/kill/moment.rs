@@ -82,6 +82,11 @@ impl Deadline {
         self.boot_id != other.boot_id || self.boot_ns > other.boot_ns || self.utc > other.utc
     }
 
+    /// True when it is past, by the boot clock on its own boot, else by the wall clock.
+    pub fn is_past(&self, now: &Moment) -> bool {
+        !matches!(self.judge(now, now), Due::In(_))
+    }
+
     /// How it stands. `anchor` is the first moment at which this process saw the deadline: on another boot the wall
     /// clock counts, as long as it has gone with the boot clock since then.
     pub fn judge(&self, now: &Moment, anchor: &Moment) -> Due {

@@ -15,6 +15,7 @@ struct Kept {
     id: VersionId,
     stage: Stage,
     value: Value,
+    rotation: Option<String>,
 }
 
 impl Shelf {
@@ -22,7 +23,7 @@ impl Shelf {
         let keep = |(name, bytes): (String, SecretBytes)| {
             let kind = if bytes.expose().starts_with(b"{") { Kind::Json } else { Kind::Text };
             let value = Value { kind, bytes };
-            Some((SecretName::parse(&name)?, vec![Kept { id: VersionId("1".into()), stage: Stage::Current, value }]))
+            Some((SecretName::parse(&name)?, vec![Kept { id: VersionId("1".into()), stage: Stage::Current, value, rotation: None }]))
         };
         Self { secrets: Mutex::new(secrets.into_iter().filter_map(keep).collect()) }
     }
@@ -65,7 +66,11 @@ impl SecretsBackend for Shelf {
 
     fn inspect(&self, name: &SecretName, _: Call) -> Result<Inspection> {
         let secrets = self.at(name)?;
-        let info = |kept: &Kept| VersionInfo { stage: Some(kept.stage), ..VersionInfo::of(kept.id.clone()) };
+        let info = |kept: &Kept| VersionInfo {
+            stage: Some(kept.stage),
+            rotation: kept.rotation.clone().filter(|_| kept.stage == Stage::Pending),
+            ..VersionInfo::of(kept.id.clone())
+        };
         let versions = found(&secrets, name)?.iter().rev().map(info).collect();
         Ok(Inspection { versions, ..Inspection::of(name.clone()) })
     }
@@ -103,19 +108,31 @@ impl SecretsBackend for Shelf {
         Ok(add(versions, value, Stage::Current))
     }
 
-    fn stage(&self, name: &SecretName, value: Value, _: &str, _: Call) -> Result<VersionId> {
+    fn stage(&self, name: &SecretName, value: Value, rotation: &str, _: Call) -> Result<VersionId> {
         let mut secrets = self.at(name)?;
         let versions = secrets.get_mut(name).ok_or_else(|| BackendError::not_found(name))?;
-        Ok(add(versions, value, Stage::Pending))
+        if let Some(own) = versions.iter().find(|kept| kept.rotation.as_deref() == Some(rotation)) {
+            return Ok(own.id.clone());
+        }
+        if let Some(other) = versions.iter().find(|kept| kept.stage == Stage::Pending) {
+            let kind = ErrorKind::Conflict { current: other.rotation.clone() };
+            return Err(BackendError::new(kind, "another rotation is under way"));
+        }
+        let id = add(versions, value, Stage::Pending);
+        versions.iter_mut().filter(|kept| kept.id == id).for_each(|kept| kept.rotation = Some(rotation.to_owned()));
+        Ok(id)
     }
 
-    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, _: Call) -> Result<()> {
+    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, _: Call) -> Result<VersionId> {
         let mut secrets = self.at(name)?;
-        meets(secrets.get(name), &Expected::Version(from.clone()))?;
         let versions = secrets.get_mut(name).ok_or_else(|| BackendError::not_found(name))?;
         if !versions.iter().any(|kept| kept.id == *version) {
             return Err(BackendError::not_found(name));
         }
+        if versions.iter().any(|kept| kept.id == *version && kept.stage == Stage::Current) && version != from {
+            return Ok(version.clone());
+        }
+        meets(Some(versions), &Expected::Version(from.clone()))?;
         for kept in versions.iter_mut() {
             match kept.stage {
                 _ if kept.id == *version => kept.stage = Stage::Current,
@@ -123,7 +140,7 @@ impl SecretsBackend for Shelf {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(version.clone())
     }
 
     fn unstage(&self, name: &SecretName, version: &VersionId, _: Call) -> Result<()> {
@@ -136,6 +153,10 @@ impl SecretsBackend for Shelf {
     fn retire(&self, name: &SecretName, version: &VersionId, current: &VersionId, _: Call) -> Result<()> {
         let mut secrets = self.at(name)?;
         meets(secrets.get(name), &Expected::Version(current.clone()))?;
+        if version == current {
+            let kind = ErrorKind::Conflict { current: Some(current.0.clone()) };
+            return Err(BackendError::new(kind, "it is the current one"));
+        }
         let versions = secrets.get_mut(name).ok_or_else(|| BackendError::not_found(name))?;
         versions.iter_mut().filter(|kept| kept.id == *version).for_each(|kept| kept.stage = Stage::Retired);
         Ok(())
@@ -184,7 +205,7 @@ fn found<'a>(secrets: &'a BTreeMap<SecretName, Vec<Kept>>, name: &SecretName) ->
 fn add(versions: &mut Vec<Kept>, value: Value, stage: Stage) -> VersionId {
     let last = versions.iter().filter_map(|kept| kept.id.0.parse::<u64>().ok()).max().unwrap_or(0);
     let id = VersionId((last + 1).to_string());
-    versions.push(Kept { id: id.clone(), stage, value });
+    versions.push(Kept { id: id.clone(), stage, value, rotation: None });
     id
 }
 

@@ -1,0 +1,92 @@
+//! Rotations where they meet the world: planned from configuration, written into the journal, carried on by a runner.
+//! Refuses to decide what comes next: [`Rotation::next`](quarterdeck_domain::rotate::Rotation::next) does.
+//!
+//! - `plan`: what would be done, from configuration and one look at the backend; writes nothing anywhere.
+//! - `record`: a fact into the journal, only where it can follow what stands there.
+//! - `run`: one runner's work on one rotation: effect after effect under a lease.
+//! - `carrier`: the thread in a cockpit and a watcher that takes over what nobody carries, and begins what is due.
+//! - `generate`, `hooks`: how a value comes about; what is done with it outside the backend.
+//! - `readers`: who reads what version, and whose log-in failed since.
+
+pub mod carrier;
+pub mod generate;
+pub mod hooks;
+pub mod plan;
+pub mod readers;
+mod record;
+pub mod run;
+
+use crate::failure::Failure;
+use crate::serve::Control;
+use quarterdeck_contract::Value;
+use quarterdeck_domain::request::Target;
+use quarterdeck_domain::rotate::{Ask, PlanRow, RotationRow, Step};
+
+/// What a person gives to begin a rotation.
+#[derive(Debug)]
+pub struct Start {
+    /// The secret.
+    pub target: Target,
+    /// The digest of the plan that was shown: another plan is refused. Nothing where none was shown.
+    pub digest: Option<String>,
+    /// The new value, where only the broker issues it. It stays in this process until it is staged.
+    pub typed: Option<Value>,
+    /// Why; may be empty.
+    pub why: String,
+    /// This process stays until grace is over: no watcher is needed.
+    pub stays: bool,
+}
+
+/// A rotation that is begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its number.
+    pub number: u32,
+    /// What the runner of this process needs, and nobody else has.
+    pub typed: Option<Value>,
+    /// This process' run of it: the lease's name.
+    pub runner: String,
+}
+
+impl Control {
+    /// The rotations that are under way, and the last of each secret, newest first.
+    pub fn rotations(&self) -> Vec<RotationRow> {
+        Vec::new()
+    }
+
+    /// Works a rotation out. Reads no value, writes nothing, and needs nobody's yes.
+    pub fn rotation_plan(&self, target: &Target) -> Result<PlanRow, Failure> {
+        plan::plan(self, target)
+    }
+
+    /// Begins a rotation: it is durable in the journal before this returns, and nothing else was done. Who is too late
+    /// learns of the one that is under way.
+    pub fn rotation_start(&self, start: Start, program: &str) -> Result<Begun, Failure> {
+        let _ = (start, program);
+        Err(Failure::Senseless { what: "no rotation can be begun".into(), next: String::new() })
+    }
+
+    /// Asks something of a rotation.
+    pub fn rotation_ask(&self, number: u32, ask: Ask, why: &str) -> Result<(), Failure> {
+        let _ = (number, ask, why);
+        Err(Failure::Senseless { what: "there is no such rotation".into(), next: String::new() })
+    }
+
+    /// Says of a step that is a person's whether it is done.
+    pub fn rotation_say(&self, number: u32, step: Step, done: bool, note: &str) -> Result<(), Failure> {
+        let _ = (number, step, done, note);
+        Err(Failure::Senseless { what: "there is no such rotation".into(), next: String::new() })
+    }
+
+    /// Confirms what somebody else asked for; recorded, not signed.
+    pub fn rotation_confirm(&self, number: u32) -> Result<(), Failure> {
+        let _ = number;
+        Err(Failure::Senseless { what: "there is no such rotation".into(), next: String::new() })
+    }
+
+    /// Switches a backend's own schedule for this secret off, so that it is rotated from here.
+    pub fn rotation_adopt(&self, target: &Target) -> Result<(), Failure> {
+        let _ = target;
+        Err(Failure::Senseless { what: "this backend has no schedule of its own".into(), next: String::new() })
+    }
+}

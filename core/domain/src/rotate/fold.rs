@@ -1,0 +1,81 @@
+//! Rotations as the journal's state keeps them. Refuses to keep what is over for longer than the next one of its secret.
+
+use super::{Ending, Fact, Illegal, Rotation, Step};
+use crate::event::{Detail, Event};
+use crate::state::State;
+use crate::version::Sighting;
+
+impl State {
+    /// The rotation of this number.
+    pub fn rotation(&self, number: u32) -> Option<&Rotation> {
+        self.rotations.get(&number)
+    }
+
+    /// The rotation of this secret that is under way; of a map and a key in it one at a time.
+    pub fn live_rotation(&self, layer: &str, name: &str) -> Option<&Rotation> {
+        self.rotations.values().find(|rotation| rotation.is_live() && is_of(rotation, layer, name))
+    }
+
+    /// The newest rotation of this secret, over or not.
+    pub fn last_rotation(&self, layer: &str, name: &str) -> Option<&Rotation> {
+        self.rotations.values().rev().find(|rotation| is_of(rotation, layer, name))
+    }
+
+    /// The number that the next rotation gets.
+    pub fn next_rotation(&self) -> u32 {
+        self.rotated + 1
+    }
+
+    /// What a fact would make of a rotation: what a writer asks under the journal's lock, and what folding does.
+    pub fn judge(
+        &self,
+        number: u32,
+        fact: &Fact,
+        runner: Option<&str>,
+        at: jiff::Timestamp,
+    ) -> Result<Rotation, Illegal> {
+        let Fact::Planned { plan, .. } = fact else {
+            let known = self.rotations.get(&number).cloned();
+            return known.ok_or_else(|| Illegal(format!("there is no R-{number}")))?.advance(fact, runner, at);
+        };
+        if number != self.next_rotation() {
+            return Err(Illegal(format!("R-{number} is not the next number")));
+        }
+        if let Some(live) = self.live_rotation(&plan.target.layer, &plan.target.name) {
+            return Err(Illegal(format!("{} is under way, begun by {}", live.name(), live.by)));
+        }
+        Rotation::begin(number, fact, at)
+    }
+
+    pub(crate) fn fold_rotation(&mut self, event: &Event) {
+        let Detail::Rotation { number, runner, fact } = &event.detail else { return };
+        // What can't be was not written by us, or lost a race that the writer did not see: nothing changes.
+        let Ok(rotation) = self.judge(*number, fact, runner.as_deref(), event.timestamp) else { return };
+        self.rotated = self.rotated.max(*number);
+        if let Fact::Done { step: Step::Promote | Step::Restore, version: Some(version), .. } = &**fact {
+            let target = rotation.target().clone();
+            self.changed(&target.layer, &target.name, Sighting::Version(version.clone()), event.timestamp);
+        }
+        if matches!(**fact, Fact::Planned { .. }) {
+            let target = rotation.target();
+            self.rotations.retain(|_, old| old.is_live() || !is_of(old, &target.layer, &target.name));
+        }
+        self.rotations.insert(*number, rotation);
+    }
+}
+
+fn is_of(rotation: &Rotation, layer: &str, name: &str) -> bool {
+    rotation.target().layer == layer && unit(&rotation.target().name) == unit(name)
+}
+
+/// The backend's own secret that a name is in: `path` of `path#key`.
+pub fn unit(name: &str) -> &str {
+    name.split_once('#').map_or(name, |(secret, _)| secret)
+}
+
+impl Rotation {
+    /// True when it ended with the old value in its place.
+    pub fn went_back(&self) -> bool {
+        matches!(self.ended, Some((Ending::RolledBack | Ending::Aborted, _)))
+    }
+}

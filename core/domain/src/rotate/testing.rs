@@ -1,0 +1,1 @@
+//! What the tests of rotations share. Refuses to be a test.
