@@ -80,6 +80,9 @@ pub(crate) enum Verb {
     /// Secrets: generate-key, set, get, list, search, history, diff, delete, restore, validate, rekey.
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Rotations: due, plan, start, status, resume, abort, rollback, retire, done, confirm, adopt.
+    #[command(subcommand)]
+    Rotate(Rotate),
     /// The resolved configuration: show, check.
     #[command(subcommand)]
     Config(Config),
@@ -234,6 +237,91 @@ pub(crate) enum Secrets {
         #[arg(long, default_value = "fernet")]
         layer: String,
     },
+}
+
+/// `rotate …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rotate {
+    /// What is due, what comes next, and who may begin it.
+    Due,
+    /// What a rotation would do, step by step; changes nothing.
+    Plan {
+        /// The secret.
+        name: String,
+        /// The layer.
+        #[arg(long)]
+        layer: Option<String>,
+    },
+    /// Begin a rotation, and carry it on.
+    Start {
+        /// The secret.
+        name: String,
+        /// The layer.
+        #[arg(long)]
+        layer: Option<String>,
+        /// Only print the plan that would be carried out; exit as 'plan' does.
+        #[arg(long)]
+        dry_run: bool,
+        /// Only if this is still the plan: the digest that 'plan' printed, or its beginning.
+        #[arg(long, value_name = "DIGEST")]
+        plan: Option<String>,
+        /// Why.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+        /// Stay until it is over, though a watcher would go on.
+        #[arg(long)]
+        stay: bool,
+    },
+    /// What is under way and what came of the last ones.
+    Status {
+        /// One of them: 'R-27', or the secret's name.
+        rotation: Option<String>,
+    },
+    /// Carry one on: take over what nobody carries, try again what is stuck.
+    Resume {
+        /// Which: 'R-27', or the secret's name.
+        rotation: String,
+    },
+    /// Give one up before the new value is promoted; the new value is revoked.
+    Abort(Steering),
+    /// Back to the old value while both are valid; the new one is revoked.
+    Rollback(Steering),
+    /// Retire the old value now, though a reader still uses it.
+    Retire(Steering),
+    /// Say of a step that is a person's that it is done, or that it went wrong.
+    Done {
+        /// Which: 'R-27', or the secret's name.
+        rotation: String,
+        /// It did not work.
+        #[arg(long)]
+        failed: bool,
+        /// What a record should say of it; never a value.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        note: String,
+    },
+    /// Confirm what somebody else asked for (Paper); recorded, not signed.
+    Confirm {
+        /// Which: 'R-27', or the secret's name.
+        rotation: String,
+    },
+    /// Switch a backend's own schedule off: the secret is rotated from here.
+    Adopt {
+        /// The secret.
+        name: String,
+        /// The layer.
+        #[arg(long)]
+        layer: Option<String>,
+    },
+}
+
+/// What asks something of a rotation.
+#[derive(Debug, Args)]
+pub(crate) struct Steering {
+    /// Which: 'R-27', or the secret's name.
+    pub rotation: String,
+    /// Why.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
 }
 
 /// `config …`

@@ -69,6 +69,7 @@ fn run(verb: &Verb, common: &Common) -> Outcome {
         Verb::Doctor => verbs::doctor::run(common),
         Verb::Status(status) => verbs::status::run(status, common),
         Verb::Secrets(secrets) => verbs::secrets::run(secrets, common),
+        Verb::Rotate(rotate) => verbs::rotate::run(rotate, common),
         Verb::Config(config) => verbs::config::run(config, common),
         Verb::Audit(audit) => verbs::audit::run(audit, common),
         Verb::Plugins(plugins) => verbs::plugins::run(plugins, common),

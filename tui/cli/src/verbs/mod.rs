@@ -9,6 +9,7 @@ pub(crate) mod help;
 pub(crate) mod init;
 pub(crate) mod kill;
 pub(crate) mod plugins;
+pub(crate) mod rotate;
 pub(crate) mod secrets;
 pub(crate) mod status;
 pub(crate) mod watch;

@@ -172,7 +172,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Where a name is; what could not be asked is said aloud.
-fn located(control: &Control, name: &str, layer: Option<&str>) -> Result<Located, Failure> {
+pub(crate) fn located(control: &Control, name: &str, layer: Option<&str>) -> Result<Located, Failure> {
     let located = control.locate(name, layer)?;
     warn_of(&located.unasked);
     Ok(located)
@@ -192,7 +192,7 @@ pub(crate) fn all_rows(control: &Control, now: Timestamp) -> (Vec<SecretRow>, Ve
 }
 
 /// The same with the versions and ages that no listing tells; how many were not asked is said aside.
-fn aged_rows(control: &Control, now: Timestamp) -> (Vec<SecretRow>, Vec<LayerListing>) {
+pub(crate) fn aged_rows(control: &Control, now: Timestamp) -> (Vec<SecretRow>, Vec<LayerListing>) {
     let (_, mut listings) = all_rows(control, now);
     ages::fill(control, &mut listings).iter().for_each(|untold| aside(&untold.line()));
     (secret_rows(&listings, &control.state(), &control.config, now), listings)
