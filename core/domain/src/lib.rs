@@ -18,6 +18,7 @@ pub mod filter;
 pub mod foreign;
 pub mod kill;
 pub mod layers;
+pub mod made;
 pub mod market;
 pub mod overview;
 mod own;

@@ -3,7 +3,8 @@
 use crate::catalogue::{EventKind, Tier};
 use crate::event::{Detail, Event, Status};
 use crate::kill::Record;
-use crate::rotate::{Rotation, Step};
+use crate::made::Made;
+use crate::rotate::Rotation;
 use crate::version::{Known, Sighting};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct State {
     /// The versions that were stored through us or announced, by the same key.
     #[serde(default)]
     pub versions: BTreeMap<String, Known>,
+    /// The values that were made through us, by the same key, oldest first; kept when they are gone (R3.8).
+    #[serde(default)]
+    pub made: BTreeMap<String, Vec<Made>>,
     /// Intents whose outcome is not written yet: request id and what was asked.
     pub pending: BTreeMap<String, Intent>,
     /// Refusals, ever.
@@ -113,8 +117,7 @@ impl State {
     pub fn is_being_changed(&self, layer: &str, name: &str, since: Timestamp) -> bool {
         let resources: Vec<String> = names_around(name).map(|name| format!("secret://{layer}/{name}")).collect();
         let changes = ["SECRET_WRITE", "SECRET_DELETE", "SECRET_RESTORE"];
-        let promotes = |rotation: &Rotation| matches!(rotation.begun, Some(Step::Promote | Step::Restore));
-        if self.live_rotation(layer, name).is_some_and(promotes) {
+        if self.live_rotation(layer, name).is_some_and(Rotation::moves_current) {
             return true;
         }
         self.pending.values().any(|intent| {
@@ -186,12 +189,14 @@ impl State {
         if let (Status::Success, Detail::Secret { layer, name, version, fingerprint, .. }) =
             (event.result.status, &event.detail)
         {
-            self.secrets.entry(Self::key(layer, name)).or_default().written = Some(Written {
+            let written = Written {
                 at: event.timestamp,
                 by: event.actor.id.clone(),
                 version: version.clone(),
                 fingerprint: fingerprint.clone(),
-            });
+            };
+            self.note_written(layer, name, &written);
+            self.secrets.entry(Self::key(layer, name)).or_default().written = Some(written);
             self.changed(layer, name, sighting(version), event.timestamp);
         }
     }

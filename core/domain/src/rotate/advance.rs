@@ -1,10 +1,12 @@
 //! What a fact makes of a rotation. Refuses facts that can't follow what is known: then nothing has changed.
 
-use super::{Ask, Course, Ending, Fact, Failing, Generator, Held, Illegal, Lease, Past, Plan, Retire, Rotation, Step};
+use super::{Course, Ending, Fact, Failing, Generator, Held, Illegal, Lease, Past, Plan, Retire, Rotation, Step};
 use jiff::Timestamp;
 
 /// So many lines of a timeline are kept.
 const MOST_PAST: usize = 80;
+/// So many ids are kept: a value that one of the others made late is a stray, which `doctor` tells.
+const MOST_IDS: usize = 32;
 
 impl Rotation {
     /// The first fact of a rotation.
@@ -28,6 +30,7 @@ impl Rotation {
             staged: None,
             promoted: None,
             fingerprint: None,
+            old_fingerprint: None,
             promoted_at: None,
             grace: None,
             held: None,
@@ -58,7 +61,7 @@ impl Rotation {
         match fact {
             Fact::Planned { .. } => return Err(Illegal(format!("{} is there already", self.name()))),
             Fact::Confirmed { by } => self.confirmed(by, at)?,
-            Fact::Taken { lease } => self.taken(lease),
+            Fact::Taken { lease } => self.taken(lease)?,
             Fact::LetGo => self.lease = None,
             Fact::Began { step } => self.began(*step)?,
             Fact::Done { step, .. } => self.done(*step, fact, at)?,
@@ -69,7 +72,7 @@ impl Rotation {
             Fact::Errors { count, readers } => self.errors(*count, readers)?,
             Fact::GraceOver { readers } => self.grace_over(readers, at)?,
             Fact::Said { step, done, by, note } => self.said(*step, *done, by, note, at)?,
-            Fact::Asked { ask, by, why } => self.asked(*ask, by, why)?,
+            Fact::Asked { ask, by, why } => self.asked(*ask, by, why, at)?,
             Fact::Ended { ending } => self.end(*ending, at)?,
         }
         Ok(self)
@@ -100,87 +103,122 @@ impl Rotation {
         Ok(())
     }
 
-    /// What the runner before was at may have been done or not: it is looked at again.
-    fn taken(&mut self, lease: &Lease) {
+    /// What the runner before was at may have been done or not: it is done again.
+    fn taken(&mut self, lease: &Lease) -> Result<(), Illegal> {
         let keeps = self.lease.as_ref().is_some_and(|held| held.runner == lease.runner);
-        self.lease = Some(lease.clone());
-        if !keeps && self.begun.take().is_some() && self.course != Course::Forward {
-            self.step = self.first_back();
+        if self.lease.as_ref().is_some_and(|held| !keeps && !held.yields_to(lease)) {
+            return Err(Illegal(format!("{} is carried on by {}", self.name(), self.carried_by())));
         }
+        if !keeps {
+            self.begun = None;
+        }
+        self.lease = Some(lease.clone());
+        Ok(())
     }
 
     fn began(&mut self, step: Step) -> Result<(), Illegal> {
         self.is_at(step)?;
         match step {
+            Step::Confirm | Step::Grace | Step::End => {
+                return Err(Illegal(format!("'{step}' is nothing that a runner begins")));
+            }
             Step::Stage if self.spent => return Err(Illegal("that id was used: it makes no second value".into())),
+            _ if self.stuck.is_some() => return Err(Illegal(format!("{} waits for a person", self.name()))),
+            _ => {}
+        }
+        self.mark(step);
+        self.begun = Some(step);
+        Ok(())
+    }
+
+    /// From now on a step may have been done, whether anybody says so or not.
+    pub(super) fn mark(&mut self, step: Step) {
+        match step {
             Step::Stage => self.spent = true,
             Step::Set => self.known = true,
             Step::Promote => self.offered = true,
             Step::Retire | Step::Drop => self.retiring = true,
             _ => {}
         }
-        self.begun = Some(step);
-        Ok(())
     }
 
-    fn done(&mut self, step: Step, fact: &Fact, at: Timestamp) -> Result<(), Illegal> {
+    fn is_marked(&self, step: Step) -> bool {
+        match step {
+            Step::Stage => self.spent,
+            Step::Set => self.known,
+            Step::Promote => self.offered,
+            Step::Retire | Step::Drop => self.retiring,
+            // A confirmation and the end of grace have facts of their own.
+            Step::Confirm | Step::Grace | Step::End => false,
+            _ => true,
+        }
+    }
+
+    pub(super) fn done(&mut self, step: Step, fact: &Fact, at: Timestamp) -> Result<(), Illegal> {
         let Fact::Done { version, fingerprint, grace, by, note, took_ms, .. } = fact else { return Ok(()) };
-        let late = self.begun == Some(step) && self.step != step;
-        if !late {
-            self.is_at(step)?;
+        let late = self.is_late(step)?;
+        if !self.is_marked(step) {
+            return Err(Illegal(format!("'{step}' of {} was not begun", self.name())));
         }
         match step {
+            Step::Check => self.old_fingerprint.clone_from(fingerprint),
             Step::Stage => {
+                if version.is_none() {
+                    return Err(Illegal("a value that was stored has a version".into()));
+                }
                 self.staged.clone_from(version);
                 self.fingerprint.clone_from(fingerprint);
-                self.spent = true;
                 self.known |= self.plan.generator == Generator::Typed;
             }
             Step::Promote => {
-                self.offered = true;
+                if grace.is_none() && self.plan.grace_s > 0 {
+                    return Err(Illegal("grace has a deadline".into()));
+                }
                 self.promoted = version.clone().or_else(|| self.staged.clone());
                 self.promoted_at = Some(at);
                 self.grace.clone_from(grace);
             }
+            Step::Revoke => (self.known, self.offered) = (false, false),
             _ => {}
         }
         self.remember(step, at, by, note, false, *took_ms);
-        self.begun = None;
-        match self.course {
-            Course::Forward => self.turn_to(following(step, &self.plan)),
-            // It was turned back while it was at this step.
-            _ if late || step <= Step::Drop => self.turn_to(self.first_back()),
-            _ => self.turn_to(self.next_back(step)),
-        }
+        self.turn_to(match self.course {
+            _ if late => self.first_back(),
+            Course::Forward => following(step, &self.plan),
+            _ => self.next_back(step),
+        });
         Ok(())
     }
 
-    fn failed(&mut self, step: Step, fact: &Fact, at: Timestamp) -> Result<(), Illegal> {
+    pub(super) fn failed(&mut self, step: Step, fact: &Fact, at: Timestamp) -> Result<(), Illegal> {
         let Fact::Failed { how, by, why, again_at, took_ms, .. } = fact else { return Ok(()) };
-        let late = self.begun == Some(step) && self.step != step;
-        if !late {
-            self.is_at(step)?;
+        let late = self.is_late(step)?;
+        if step == Step::Confirm {
+            return Err(Illegal(format!("{} waits for a confirmation", self.name())));
         }
         self.remember(step, at, by, why, true, *took_ms);
-        self.begun = None;
-        if late || (self.course != Course::Forward && step <= Step::Drop) {
+        if late {
             self.turn_to(self.first_back());
             return Ok(());
         }
-        self.failures += 1;
-        self.refusals += u32::from(*how != Failing::Trouble);
+        self.begun = None;
+        self.failures = self.failures.saturating_add(1);
         self.not_before = *again_at;
         if *how != Failing::Trouble {
+            self.refusals = self.refusals.saturating_add(1);
             self.give_up(step, *how, why);
         }
         Ok(())
     }
 
-    /// After an answer that is no: another value, back, or nobody but a person can help.
+    /// After an answer that is no: another try, another value, back, or nobody but a person can help.
     fn give_up(&mut self, step: Step, how: Failing, why: &str) {
         let limits = self.plan.limits;
         let why = format!("{step}: {why}");
-        if self.course == Course::Forward && step <= Step::Promote {
+        let forward = self.course == Course::Forward;
+        // Nothing was taken from the old value yet, so that there is a way back.
+        let may_return = step <= Step::Promote || (step == Step::Verify && !self.retiring);
+        if forward && may_return {
             let is_the_values = matches!(step, Step::Set | Step::Test) && how == Failing::Refused;
             if how == Failing::Refused && self.refusals < limits.tries {
                 return;
@@ -197,30 +235,34 @@ impl Rotation {
     }
 
     fn nothing_staged(&mut self) -> Result<(), Illegal> {
-        if !(self.step == Step::Stage && self.spent && self.staged.is_none()) {
-            return Err(Illegal(format!("{} has its value", self.name())));
+        if !(self.step == Step::Stage && self.course == Course::Forward && self.spent && !self.burnt) {
+            return Err(Illegal(format!("{} looks for no value", self.name())));
         }
-        self.burnt = true;
+        (self.burnt, self.begun) = (true, None);
         Ok(())
     }
 
+    /// Failures of the step go on counting, so that a backend that stores nothing is given up some time.
     fn renewed(&mut self, id: &str) -> Result<(), Illegal> {
-        let is_cleared = matches!(self.course, Course::Anew { .. }) && self.step == Step::Stage;
-        if !(self.burnt || is_cleared) || self.ids.iter().any(|known| known == id) {
+        let is_given_up = self.burnt || matches!(self.course, Course::Anew { .. });
+        if !(is_given_up && self.step == Step::Stage) || self.ids.iter().any(|known| known == id) {
             return Err(Illegal(format!("{} needs no other value", self.name())));
         }
         self.id = id.to_owned();
         self.ids.push(id.to_owned());
+        self.ids.drain(..self.ids.len().saturating_sub(MOST_IDS));
         (self.spent, self.known, self.offered, self.burnt) = (false, false, false, false);
-        (self.staged, self.fingerprint) = (None, None);
+        (self.staged, self.fingerprint, self.begun) = (None, None, None);
         self.course = Course::Forward;
-        self.turn_to(Step::Stage);
         Ok(())
     }
 
     fn lost(&mut self, found: &str, at: Timestamp) -> Result<(), Illegal> {
         if matches!(self.course, Course::Back { ending: Ending::Lost, .. }) {
             return Err(Illegal(format!("{} is lost already", self.name())));
+        }
+        if self.step == Step::End && self.course == Course::Forward {
+            return Err(Illegal(format!("{} has done all it had to: what comes later is a later change", self.name())));
         }
         let why = format!("somebody else made version {found}");
         self.remember(self.step, at, "", &why, true, None);
@@ -255,62 +297,6 @@ impl Rotation {
         Ok(())
     }
 
-    fn said(&mut self, step: Step, done: bool, by: &str, note: &str, at: Timestamp) -> Result<(), Illegal> {
-        self.is_at(step)?;
-        if !self.plan.hook(step).is_some_and(super::Hook::is_by_person) {
-            return Err(Illegal(format!("'{step}' of {} is not a person's", self.name())));
-        }
-        self.began(step)?;
-        let (by, note) = (by.to_owned(), if note.is_empty() { "done, they say".to_owned() } else { note.to_owned() });
-        if done {
-            let (version, fingerprint, grace, took_ms) = (None, None, None, None);
-            return self.done(step, &Fact::Done { step, version, fingerprint, grace, by, note, took_ms }, at);
-        }
-        let (how, again_at, took_ms) = (Failing::Refused, None, None);
-        self.failed(step, &Fact::Failed { step, how, by, why: note, again_at, took_ms }, at)
-    }
-
-    fn asked(&mut self, ask: Ask, by: &str, why: &str) -> Result<(), Illegal> {
-        let why = if why.is_empty() { format!("{by} asked") } else { format!("{by}: {why}") };
-        match ask {
-            Ask::Abort if self.promoted.is_some() => {
-                return Err(Illegal(format!("{} is promoted: 'rollback' leads back in grace", self.name())));
-            }
-            Ask::Abort if self.course != Course::Forward && !matches!(self.course, Course::Anew { .. }) => {
-                return Err(Illegal(format!("{} is on its way back already", self.name())));
-            }
-            Ask::Abort => self.go_back(Course::Back { ending: Ending::Aborted, why }),
-            Ask::Back => {
-                self.may_go_back()?;
-                self.go_back(Course::Back { ending: Ending::RolledBack, why });
-            }
-            Ask::Retire => {
-                if self.held.is_none() || self.course != Course::Forward {
-                    return Err(Illegal(format!("{} asks nobody whether to retire", self.name())));
-                }
-                self.turn_to(following(Step::Grace, &self.plan));
-            }
-            Ask::Resume => {
-                (self.stuck, self.not_before) = (None, None);
-                (self.failures, self.refusals) = (0, 0);
-            }
-        }
-        Ok(())
-    }
-
-    fn may_go_back(&self) -> Result<(), Illegal> {
-        match () {
-            () if self.course != Course::Forward => Err(Illegal(format!("{} is on its way back", self.name()))),
-            () if self.retiring => {
-                Err(Illegal(format!("the old value of {} is retired: begin a new rotation", self.name())))
-            }
-            () if self.promoted.is_none() => {
-                Err(Illegal(format!("{} is not promoted: 'abort' gives it up", self.name())))
-            }
-            () => Ok(()),
-        }
-    }
-
     fn end(&mut self, ending: Ending, at: Timestamp) -> Result<(), Illegal> {
         if self.step != Step::End || ending != self.will_end() {
             return Err(Illegal(format!("{} is at '{}'", self.name(), self.step)));
@@ -320,38 +306,43 @@ impl Rotation {
         Ok(())
     }
 
-    fn is_at(&self, step: Step) -> Result<(), Illegal> {
+    pub(super) fn is_at(&self, step: Step) -> Result<(), Illegal> {
         if self.step == step {
             return Ok(());
         }
         Err(Illegal(format!("{} is at '{}' and not at '{step}'", self.name(), self.step)))
     }
 
-    fn go_back(&mut self, course: Course) {
-        self.course = course;
-        self.stuck = None;
-        self.held = None;
-        // What its runner is at comes to its end first: it may still do something.
-        if self.begun.is_none() {
-            self.turn_to(self.first_back());
+    /// True for what its runner was at when it was turned back: that comes to its end all the same.
+    fn is_late(&self, step: Step) -> Result<bool, Illegal> {
+        if self.begun == Some(step) && self.step != step {
+            return Ok(true);
         }
+        self.is_at(step).map(|()| false)
     }
 
-    fn turn_to(&mut self, step: Step) {
+    /// Turns at once; what its runner is at is still heard, for it may do something yet.
+    pub(super) fn go_back(&mut self, course: Course) {
+        let begun = self.begun;
+        self.course = course;
+        self.turn_to(self.first_back());
+        self.begun = begun;
+    }
+
+    pub(super) fn turn_to(&mut self, step: Step) {
         self.step = step;
         (self.failures, self.refusals, self.not_before) = (0, 0, None);
-        if step > Step::Grace {
-            self.held = None;
+        (self.begun, self.held, self.stuck) = (None, None, None);
+        // A person may do it before saying so.
+        if self.asks_person(step) {
+            self.mark(step);
         }
     }
 
-    /// Where the way back begins.
+    /// Where the way back begins. After somebody else's change nothing of theirs is touched.
     fn first_back(&self) -> Step {
-        match &self.course {
-            Course::Back { ending: Ending::Lost, .. } | Course::Anew { .. } => self.next_back(Step::Restore),
-            _ if self.offered => Step::Restore,
-            _ => self.next_back(Step::Restore),
-        }
+        let restores = matches!(&self.course, Course::Back { ending, .. } if *ending != Ending::Lost);
+        if restores && self.offered { Step::Restore } else { self.next_back(Step::Restore) }
     }
 
     fn next_back(&self, after: Step) -> Step {
@@ -364,7 +355,19 @@ impl Rotation {
         }
     }
 
-    fn remember(&mut self, step: Step, at: Timestamp, by: &str, note: &str, failed: bool, took_ms: Option<u64>) {
+    /// One try after the other of one step is one line: the journal has each.
+    pub(super) fn remember(
+        &mut self,
+        step: Step,
+        at: Timestamp,
+        by: &str,
+        note: &str,
+        failed: bool,
+        took_ms: Option<u64>,
+    ) {
+        if failed && self.failures > 0 && self.past.last().is_some_and(|last| last.failed && last.step == step) {
+            self.past.pop();
+        }
         self.past.push(Past { step, at, by: by.to_owned(), took_ms, note: note.to_owned(), failed });
         let extra = self.past.len().saturating_sub(MOST_PAST);
         self.past.drain(..extra);
@@ -372,7 +375,11 @@ impl Rotation {
 }
 
 /// The step after this one; a step that nobody does is left out.
-fn following(step: Step, plan: &Plan) -> Step {
+pub(super) fn following(step: Step, plan: &Plan) -> Step {
     let steps = plan.steps();
     steps.iter().copied().find(|next| *next > step).unwrap_or(Step::End)
 }
+
+#[cfg(test)]
+#[path = "advance_tests.rs"]
+mod tests;

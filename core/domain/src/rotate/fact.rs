@@ -4,8 +4,8 @@
 use super::{Ending, Plan, Step};
 use crate::catalogue::EventKind;
 use crate::event::Status;
-use crate::kill::{Deadline, Moment};
-use jiff::Timestamp;
+use crate::kill::{Deadline, Due, Moment};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -26,9 +26,24 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// No lease is longer: what a clock that was stepped back over a restart makes of one is not believed.
+    pub const LONGEST: SignedDuration = SignedDuration::from_hours(1);
+
     /// True when nobody has to be waited for any more.
     pub fn is_over(&self, now: &Moment) -> bool {
-        self.until.is_past(now)
+        !matches!(self.until.judge(now, now), Due::In(left) if left <= Self::LONGEST)
+    }
+
+    /// True when it was over as the other one, which lasts [`LEASE`](super::LEASE) or longer, was taken: of several that
+    /// find it over one takes it.
+    pub fn yields_to(&self, other: &Lease) -> bool {
+        let later = if self.until.boot_id == other.until.boot_id {
+            let ns = i128::from(other.until.boot_ns) - i128::from(self.until.boot_ns);
+            SignedDuration::from_nanos_i128(ns)
+        } else {
+            other.until.utc.duration_since(self.until.utc)
+        };
+        later >= super::LEASE || later < super::LEASE - Self::LONGEST
     }
 
     /// `watch on bastion-1 (4711)`
@@ -115,9 +130,9 @@ pub enum Fact {
         step: Step,
         /// The version that it made or made current.
         version: Option<String>,
-        /// The new value's keyed fingerprint.
+        /// The new value's keyed fingerprint; after check the old one's.
         fingerprint: Option<String>,
-        /// Until when both are valid: after promote alone.
+        /// Until when both are valid: after promote alone, and there always unless the plan has no grace.
         grace: Option<Deadline>,
         /// Who or what did it.
         by: String,

@@ -52,10 +52,18 @@ impl State {
         // What can't be was not written by us, or lost a race that the writer did not see: nothing changes.
         let Ok(rotation) = self.judge(*number, fact, runner.as_deref(), event.timestamp) else { return };
         self.rotated = self.rotated.max(*number);
-        if let Fact::Done { step: Step::Promote | Step::Restore, version: Some(version), .. } = &**fact {
+        let moved = match &**fact {
+            Fact::Done { step: Step::Promote, .. } => rotation.promoted.clone(),
+            Fact::Done { step: Step::Restore, version, .. } => {
+                Some(version.clone().unwrap_or(rotation.plan.from.clone()))
+            }
+            _ => None,
+        };
+        if let Some(version) = moved {
             let target = rotation.target().clone();
-            self.changed(&target.layer, &target.name, Sighting::Version(version.clone()), event.timestamp);
+            self.changed(&target.layer, &target.name, Sighting::Version(version), event.timestamp);
         }
+        self.note_rotated(&rotation, fact, event.timestamp);
         if matches!(**fact, Fact::Planned { .. }) {
             let target = rotation.target();
             self.rotations.retain(|_, old| old.is_live() || !is_of(old, &target.layer, &target.name));

@@ -16,12 +16,14 @@ mod fold;
 mod next;
 mod plan;
 mod row;
+mod standing;
+mod steer;
 #[cfg(test)]
 mod testing;
 
 pub use fact::{Ask, Fact, Failing, Illegal, Lease};
 pub use fold::unit;
-pub use next::{Effect, Next, Question};
+pub use next::{Effect, Next, PATIENCE, Question};
 pub use plan::{Downtime, Generator, Hook, Limits, Plan, Retire, Stdin, WatchRule};
 pub use row::{PlanRow, ReaderRow, RotationRow};
 
@@ -31,7 +33,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How long a runner's word counts. Renewed while it lives.
+/// How long a runner's word counts, at least: longer while a hook is at work. Renewed while it lives.
 pub const LEASE: jiff::SignedDuration = jiff::SignedDuration::from_secs(30);
 
 /// The steps, in their order: forward ones first, then those that lead back.
@@ -213,6 +215,9 @@ pub struct Rotation {
     pub promoted: Option<String>,
     /// The new value's keyed fingerprint (R3.8).
     pub fingerprint: Option<String>,
+    /// The old value's, where it was read (R3.8).
+    #[serde(default)]
+    pub old_fingerprint: Option<String>,
     /// When it was promoted.
     pub promoted_at: Option<Timestamp>,
     /// Until when both values are valid.
@@ -271,6 +276,11 @@ impl Rotation {
     /// True while the new value is current and the old one still valid.
     pub fn is_in_grace(&self) -> bool {
         self.is_live() && self.promoted.is_some() && self.step <= Step::Grace && self.course == Course::Forward
+    }
+
+    /// True while it may change which version is current, whether or not anybody said so yet.
+    pub fn moves_current(&self) -> bool {
+        self.is_live() && self.offered && matches!(self.step, Step::Promote | Step::Restore)
     }
 
     /// True when this step is over and didn't fail.

@@ -2,7 +2,7 @@
 //! same answer to whoever asks.
 
 use super::{Course, Ending, Rotation, Step};
-use crate::kill::{Due, Moment};
+use crate::kill::Moment;
 use jiff::{SignedDuration, Timestamp};
 
 /// What is to be done now.
@@ -23,7 +23,8 @@ pub enum Next {
     Over,
 }
 
-/// What a runner does. Each is told as [`Began`](super::Fact::Began) first and may be done again by the next runner.
+/// What a runner does. What [`begins`](Effect::begins) a step is told as [`Began`](super::Fact::Began) first, and may be
+/// done again by the next runner: the one before may have done it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Read the current value; try it where there is a test.
@@ -62,7 +63,7 @@ pub enum Effect {
         /// The version that was staged.
         new: String,
     },
-    /// Grace is over: who still reads the old version?
+    /// Grace is over: who still reads the old version? Comes again and again while somebody does; told when that changed.
     EndGrace,
     /// Make the old value invalid where it was used, if ours is current.
     Retire {
@@ -92,9 +93,9 @@ pub enum Effect {
         /// Ours: as it was promoted, or as it was staged where nobody knows whether it was promoted.
         current: String,
     },
-    /// Make the new value invalid where it is used, unless it is current there.
+    /// Make the new value invalid where it is used, unless it is current in the backend.
     Revoke {
-        /// The new version.
+        /// The new version, as it was promoted, else as it was staged.
         new: String,
     },
     /// Take what stands under our ids out of the backend.
@@ -174,14 +175,13 @@ impl Rotation {
             Step::Verify => Effect::Verify { old: old(), current: current() },
             Step::Drop => Effect::Drop { old: old(), current: current() },
             Step::Restore => Effect::Restore { old: old(), current: current() },
-            Step::Revoke => Effect::Revoke { new: new() },
+            Step::Revoke => Effect::Revoke { new: current() },
             Step::Discard => {
                 Effect::Discard { ids: self.ids.clone(), new: self.promoted.clone().or_else(|| self.staged.clone()) }
             }
             Step::End => Effect::End(self.will_end()),
         };
-        let by_person = matches!(self.step, Step::Set | Step::Test | Step::Retire | Step::Revoke);
-        match self.plan.hook(self.step).filter(|hook| by_person && hook.is_by_person()) {
+        match self.plan.hook(self.step).filter(|_| self.asks_person(self.step)) {
             Some(hook) => Next::Ask(Question::Person { step: self.step, told: hook.to_string() }),
             None => Next::Do(effect),
         }
@@ -191,22 +191,43 @@ impl Rotation {
         if let Some(held) = self.held.as_ref().filter(|_| self.plan.retire == super::Retire::Ask) {
             return Next::Ask(Question::Retire { readers: held.readers.clone() });
         }
-        let why = || "both values are valid".to_owned();
-        match self.grace.as_ref().map(|grace| grace.judge(now, anchor)) {
-            Some(Due::In(left)) => Next::Wait { left, why: why() },
-            Some(Due::Doubtful { step, .. }) => Next::Wait {
-                left: SignedDuration::from_secs(5),
-                why: format!("the wall clock moved by {} s: grace goes on until somebody looks", step.as_secs()),
-            },
-            Some(Due::Passed) | None => Next::Do(Effect::EndGrace),
+        let left = self.grace_left(now, anchor).unwrap_or_default();
+        if left <= SignedDuration::ZERO {
+            return Next::Do(Effect::EndGrace);
         }
+        let why = match self.stepped(now, anchor) {
+            None => "both values are valid".to_owned(),
+            Some(step) => format!("both values are valid; the wall clock moved by {} s, not counted", step.as_secs()),
+        };
+        Next::Wait { left, why }
     }
 }
 
-/// Longest wait for another try; what a stepped clock would make longer is not believed.
-const LONGEST: SignedDuration = SignedDuration::from_mins(10);
+/// Longest wait for another try: what a stepped clock makes longer is not believed.
+pub const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 fn left(at: Timestamp, now: &Moment) -> Option<SignedDuration> {
     let left = at.duration_since(now.utc);
-    (left > SignedDuration::ZERO && left <= LONGEST).then_some(left)
+    (left > SignedDuration::ZERO && left <= PATIENCE).then_some(left)
+}
+
+impl Effect {
+    /// The step that is told as begun before this is done; nothing for what only looks, or makes an id.
+    pub fn begins(&self) -> Option<Step> {
+        match self {
+            Self::FindStaged { .. } | Self::Renew | Self::EndGrace | Self::End(_) => None,
+            Self::Check => Some(Step::Check),
+            Self::Stage { .. } => Some(Step::Stage),
+            Self::Set { .. } => Some(Step::Set),
+            Self::Test { .. } => Some(Step::Test),
+            Self::Promote { .. } => Some(Step::Promote),
+            Self::Unstage { .. } => Some(Step::Unstage),
+            Self::Retire { .. } => Some(Step::Retire),
+            Self::Verify { .. } => Some(Step::Verify),
+            Self::Drop { .. } => Some(Step::Drop),
+            Self::Restore { .. } => Some(Step::Restore),
+            Self::Revoke { .. } => Some(Step::Revoke),
+            Self::Discard { .. } => Some(Step::Discard),
+        }
+    }
 }

@@ -1,0 +1,1 @@
+//! Facts that follow and facts that cannot, as data.

@@ -1,0 +1,1 @@
+//! States and grace under every clock.
