@@ -2,7 +2,7 @@
 
 use crate::remote::{Ask, Remote};
 use crate::settings::Settings;
-use crate::{health, plain, reading, writing};
+use crate::{extras, health, plain, reading, staging, writing};
 use quarterdeck_contract::*;
 
 /// A backend over Secrets Manager in one region of one account.
@@ -23,8 +23,8 @@ impl SecretsBackend for Aws {
         Description {
             backend: "aws".into(),
             target: self.0.settings.target(),
-            capabilities: vec![Write, Versions, CompareAndSet, Restore],
-            extras: Vec::new(),
+            capabilities: vec![Write, Versions, CompareAndSet, Staging, Restore],
+            extras: extras::NAMES.map(str::to_owned).to_vec(),
         }
     }
 
@@ -69,5 +69,31 @@ impl SecretsBackend for Aws {
 
     fn restore(&self, name: &SecretName, call: Call) -> Result<VersionId> {
         self.0.run(call, &format!("restoring '{name}'"), async |ask| writing::restore(ask, name).await)
+    }
+
+    fn stage(&self, name: &SecretName, value: Value, rotation: &str, call: Call) -> Result<VersionId> {
+        self.0.run(call, &format!("staging '{name}'"), async |ask| staging::stage(ask, name, value, rotation).await)
+    }
+
+    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, call: Call) -> Result<VersionId> {
+        let doing = format!("promoting version '{version}' of '{name}'");
+        self.0.run(call, &doing, async |ask| staging::promote(ask, name, version, from).await)
+    }
+
+    fn unstage(&self, name: &SecretName, version: &VersionId, call: Call) -> Result<()> {
+        let doing = format!("unstaging version '{version}' of '{name}'");
+        self.0.run(call, &doing, async |ask| staging::unstage(ask, name, version).await)
+    }
+
+    fn retire(&self, name: &SecretName, version: &VersionId, current: &VersionId, call: Call) -> Result<()> {
+        let doing = format!("retiring version '{version}' of '{name}'");
+        self.0.run(call, &doing, async |ask| staging::retire(ask, name, version, current).await)
+    }
+
+    fn extra(&self, extra: &Extra, _: Option<SecretBytes>, call: Call) -> Result<ExtraReply> {
+        let Self(remote) = self;
+        let doing = format!("'{}'", extra.operation);
+        let done = remote.run(call, &doing, async |ask| extras::extra(ask, &remote.settings, extra).await);
+        done.map(plain::reply)
     }
 }

@@ -11,6 +11,8 @@
 //! ```text
 //! backend ─┬─ reading ─┬─ remote ─ login ─ settings     list, inspect, read
 //!          ├─ writing ─┤     └── errors ─ place         write, delete, restore
+//!          ├─ staging ─┤                                a rotation's steps; one label of a version: labels
+//!          ├─ extras ──┤                                AWS's own rotation; what is pending
 //!          ├─ health ──┘
 //!          ├─ name, map                                 name#key, a secret that is a JSON map
 //!          └─ plain                                     what AWS says, fit for a screen
@@ -19,8 +21,10 @@
 mod backend;
 mod bounded;
 mod errors;
+mod extras;
 mod given;
 mod health;
+mod labels;
 mod login;
 mod map;
 mod name;
@@ -30,6 +34,7 @@ mod plain;
 mod reading;
 mod remote;
 mod settings;
+mod staging;
 mod trust;
 mod writing;
 

@@ -1,7 +1,7 @@
 //! What a server said, as text that a screen can show. Refuses to hand on a character that steers a terminal or turns,
 //! hides or joins its text: it is spelt out, `\u{202e}`.
 
-use quarterdeck_contract::{BackendError, Entry, ErrorKind, Health, Inspection, Page, VersionId};
+use quarterdeck_contract::{BackendError, Entry, ErrorKind, ExtraReply, Health, Inspection, Page, VersionId};
 
 /// Most characters of a foreign sentence in an error.
 const SENTENCE: usize = 300;
@@ -55,6 +55,7 @@ pub(crate) fn inspection(mut inspection: Inspection) -> Inspection {
     inspection.facts = pairs(&inspection.facts);
     for one in &mut inspection.versions {
         one.id = VersionId(plain(&one.id.0));
+        one.rotation = one.rotation.as_deref().map(plain);
         one.labels.iter_mut().for_each(|label| *label = plain(label));
     }
     inspection
@@ -64,6 +65,12 @@ pub(crate) fn inspection(mut inspection: Inspection) -> Inspection {
 pub(crate) fn health(health: Health) -> Health {
     let warnings = health.warnings.iter().map(|warning| plain(warning)).collect();
     Health { summary: plain(&health.summary), facts: pairs(&health.facts), warnings, expires_at: health.expires_at }
+}
+
+/// What an extra operation gives.
+pub(crate) fn reply(reply: ExtraReply) -> ExtraReply {
+    let results = reply.results.into_iter().map(|(label, text)| (plain(&label), plain(&text))).collect();
+    ExtraReply { results, ..reply }
 }
 
 /// A version's id.

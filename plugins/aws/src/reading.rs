@@ -18,46 +18,88 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The stage of the version that readers get.
 pub(crate) const CURRENT: &str = "AWSCURRENT";
-const PENDING: &str = "AWSPENDING";
-const PREVIOUS: &str = "AWSPREVIOUS";
+/// The stage of a version that will be current, and of one that AWS's own rotation left so.
+pub(crate) const PENDING: &str = "AWSPENDING";
+/// The stage of the version before.
+pub(crate) const PREVIOUS: &str = "AWSPREVIOUS";
+
+/// Before a rotation's id: the label under which its value is put. What has it and not yet `AWSPENDING` is pending too,
+/// of a rotation that was cut off.
+const OWN: &str = "quarterdeck-rotation-";
 
 /// Entries of a page at most, which is AWS's own limit.
 const PAGE: u32 = 100;
 
+/// Our label on the version of this rotation.
+pub(crate) fn own_label(rotation: &str) -> String {
+    format!("{OWN}{rotation}")
+}
+
 /// One page, by name.
 pub(crate) async fn list(ask: &Ask, settings: &Settings, page: &PageRequest) -> Result<Page> {
-    let Some(prefix) = both(&settings.prefix, &page.prefix).filter(|prefix| may_begin_a_name(prefix)) else {
-        return Ok(Page { entries: Vec::new(), next: None });
-    };
     let limit = if page.limit == 0 { PAGE } else { page.limit.min(PAGE) };
-    let mut filters: Vec<Filter> = settings.filters.iter().map(|(key, values)| filter(key, values)).collect();
-    if !prefix.is_empty() {
-        filters.push(filter("name", &[prefix.to_owned()]));
-    }
     let mut after = page.after.clone();
     loop {
-        let answer = send!(
-            ask,
-            list_secrets()
-                .include_planned_deletion(true)
-                .max_results(limit.cast_signed())
-                .set_filters(Some(filters.clone()).filter(|filters| !filters.is_empty()))
-                .set_next_token(after)
-                .sort_by(SortByType::Name)
-                .sort_order(SortOrderType::Asc)
-        );
-        let asked = Asked { action: "secretsmanager:ListSecrets", name: None };
-        let answer = answer.map_err(|error| ask.no(&error, &asked))?;
-        let next = answer.next_token.filter(|token| !token.is_empty());
-        let known = answer.secret_list.ok_or_else(|| strange("the list"))?;
-        let known = known.iter().filter(|entry| entry.name().is_some_and(|name| name.starts_with(prefix)));
-        let entries: Vec<Entry> = known.filter_map(|secret| entry(secret, settings.recovery_days)).collect();
+        let (known, next) = listed_secrets(ask, settings, &page.prefix, limit, after).await?;
+        let entries: Vec<Entry> = known.iter().filter_map(|secret| entry(secret, settings.recovery_days)).collect();
         // AWS may give a page that its filters left empty.
         if !entries.is_empty() || next.is_none() {
             return Ok(Page { entries, next });
         }
         after = next;
     }
+}
+
+/// The pending versions of all secrets of the layer, by name; several of one secret with a space between.
+pub(crate) async fn pendings(ask: &Ask, settings: &Settings) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let (known, next) = listed_secrets(ask, settings, "", PAGE, after).await?;
+        for secret in known.iter().filter(|secret| secret.deleted_date().is_none()) {
+            let versions = secret.secret_versions_to_stages().into_iter().flatten();
+            let versions = versions.map(|(id, labels)| version(id, labels));
+            let mut ids: Vec<String> = versions.filter_map(|version| version.rotation).collect();
+            ids.sort();
+            found.extend(secret.name().filter(|_| !ids.is_empty()).map(|name| (name.to_owned(), ids.join(" "))));
+        }
+        after = next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// One page of AWS's own, and where the next begins.
+async fn listed_secrets(
+    ask: &Ask,
+    settings: &Settings,
+    prefix: &str,
+    limit: u32,
+    after: Option<String>,
+) -> Result<(Vec<SecretListEntry>, Option<String>)> {
+    let Some(prefix) = both(&settings.prefix, prefix).filter(|prefix| may_begin_a_name(prefix)) else {
+        return Ok((Vec::new(), None));
+    };
+    let mut filters: Vec<Filter> = settings.filters.iter().map(|(key, values)| filter(key, values)).collect();
+    if !prefix.is_empty() {
+        filters.push(filter("name", &[prefix.to_owned()]));
+    }
+    let answer = send!(
+        ask,
+        list_secrets()
+            .include_planned_deletion(true)
+            .max_results(limit.cast_signed())
+            .set_filters(Some(filters).filter(|filters| !filters.is_empty()))
+            .set_next_token(after)
+            .sort_by(SortByType::Name)
+            .sort_order(SortOrderType::Asc)
+    );
+    let asked = Asked { action: "secretsmanager:ListSecrets", name: None };
+    let answer = answer.map_err(|error| ask.no(&error, &asked))?;
+    let mut known = answer.secret_list.ok_or_else(|| strange("the list"))?;
+    known.retain(|entry| entry.name().is_some_and(|name| name.starts_with(prefix)));
+    Ok((known, answer.next_token.filter(|token| !token.is_empty())))
 }
 
 /// The longer of two prefixes; `None` when no name begins with both.
@@ -121,6 +163,22 @@ impl Described {
         self.found.deleted_date().is_some()
     }
 
+    /// True when this version has this label.
+    pub(crate) fn is_on(&self, version: &str, label: &str) -> bool {
+        let labels = self.found.version_ids_to_stages().and_then(|stages| stages.get(version));
+        labels.is_some_and(|labels| labels.iter().any(|found| found == label))
+    }
+
+    /// The versions beside this one that have `AWSPENDING`, sorted. On the current one it says nothing: AWS's own
+    /// template leaves it there.
+    pub(crate) fn pending_beside(&self, version: &str) -> Vec<String> {
+        let all = self.found.version_ids_to_stages().into_iter().flatten().map(|(id, _)| id.as_str());
+        let others = all.filter(|id| *id != version && self.current.as_deref() != Some(*id));
+        let mut pending: Vec<String> = others.filter(|id| self.is_on(id, PENDING)).map(str::to_owned).collect();
+        pending.sort();
+        pending
+    }
+
     /// True when there is this version.
     pub(crate) fn has(&self, version: &str) -> bool {
         self.found.version_ids_to_stages().is_some_and(|stages| stages.contains_key(version))
@@ -176,11 +234,13 @@ fn version(id: &str, labels: &[String]) -> VersionInfo {
     let has = |wanted: &str| labels.iter().any(|label| label == wanted);
     let stage = match () {
         () if has(CURRENT) => Some(Stage::Current),
-        () if has(PENDING) => Some(Stage::Pending),
+        () if has(PENDING) || has(&own_label(id)) => Some(Stage::Pending),
         () if has(PREVIOUS) => Some(Stage::Previous),
         () => None,
     };
-    VersionInfo { stage, labels: labels.to_vec(), ..VersionInfo::of(VersionId(id.to_owned())) }
+    // A rotation's id is its version's, AWS's own rotations' too.
+    let rotation = (stage == Some(Stage::Pending)).then(|| id.to_owned());
+    VersionInfo { stage, labels: labels.to_vec(), rotation, ..VersionInfo::of(VersionId(id.to_owned())) }
 }
 
 /// Among versions of one second.

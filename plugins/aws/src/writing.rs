@@ -5,6 +5,7 @@
 //! to have it. So a guarded write puts a version that nobody reads, under a label of its own, and then moves the stage.
 
 use crate::errors::{self, Asked};
+use crate::labels::{Doubt, change_label};
 use crate::map::{Map, is_json};
 use crate::name::split;
 use crate::reading::{CURRENT, Described, describe, get, map_of, no_key};
@@ -21,7 +22,6 @@ const TRIES: usize = 5;
 
 const PUT: &str = "secretsmanager:PutSecretValue";
 const CREATE: &str = "secretsmanager:CreateSecret";
-const MOVE: &str = "secretsmanager:UpdateSecretVersionStage";
 const DELETE: &str = "secretsmanager:DeleteSecret";
 const RESTORE: &str = "secretsmanager:RestoreSecret";
 
@@ -81,13 +81,14 @@ pub(crate) async fn restore(ask: &Ask, name: &SecretName) -> Result<VersionId> {
 }
 
 /// A value as AWS takes it; wiped on drop.
-enum Body {
+pub(crate) enum Body {
     Text(Zeroizing<String>),
     Bytes(Zeroizing<Vec<u8>>),
 }
 
 impl Body {
-    fn of(value: Value) -> Result<Self> {
+    /// Refuses what AWS keeps not, or not as it is.
+    pub(crate) fn of(value: Value) -> Result<Self> {
         let invalid = |what: &str| BackendError::new(ErrorKind::Invalid, what);
         if value.bytes.is_empty() {
             return Err(
@@ -241,51 +242,48 @@ async fn settle(ask: &Ask, secret: &str, token: String, unsettled: bool, error: 
 async fn replace(ask: &Ask, secret: &str, body: &Body, from: Option<&str>) -> Result<VersionId> {
     let token = token()?;
     let label = format!("quarterdeck-{token}");
+    let outcome = match put_under(ask, secret, &token, &label, body).await {
+        // Nobody reads it, so that an unclear end changes nothing either.
+        Err(doubt) => Err(doubt.error),
+        Ok(()) => move_current(ask, secret, &token, from).await,
+    };
+    // Won or lost, the label has done its work. A version without one is removed by AWS.
+    let _ = change_label(ask, secret, &label, None, Some(&token)).await;
+    outcome.map(|()| VersionId(token))
+}
+
+/// Stores a version that has this label and no other.
+pub(crate) async fn put_under(
+    ask: &Ask,
+    secret: &str,
+    token: &str,
+    label: &str,
+    body: &Body,
+) -> std::result::Result<(), Doubt> {
     let request = send_change!(
         ask,
         put_secret_value()
             .secret_id(secret)
-            .client_request_token(&token)
-            .version_stages(&label)
+            .client_request_token(token)
+            .version_stages(label)
             .set_secret_string(body.text())
             .set_secret_binary(body.blob())
     );
-    let outcome = match request {
-        // Nobody reads it, so that an unclear end changes nothing either.
-        Err(error) => Err(ask.no(&error, &Asked { action: PUT, name: Some(secret) })),
-        Ok(_) => promote(ask, secret, &token, from).await,
-    };
-    // Won or lost, the label has done its work. A version without one is removed by AWS.
-    let _ = send_change!(
-        ask,
-        update_secret_version_stage().secret_id(secret).version_stage(&label).remove_from_version_id(&token)
-    );
-    outcome.map(|()| VersionId(token))
+    request.map(drop).map_err(|error| Doubt::of(ask, &error, &Asked { action: PUT, name: Some(secret) }))
 }
 
 /// Moves `AWSCURRENT` if `from` has it.
-async fn promote(ask: &Ask, secret: &str, token: &str, from: Option<&str>) -> Result<()> {
+pub(crate) async fn move_current(ask: &Ask, secret: &str, token: &str, from: Option<&str>) -> Result<()> {
     // A secret's first version gets the stage by itself.
     if from.is_none() && describe(ask, secret).await?.current.as_deref() == Some(token) {
         return Ok(());
     }
-    let request = send_change!(
-        ask,
-        update_secret_version_stage()
-            .secret_id(secret)
-            .version_stage(CURRENT)
-            .move_to_version_id(token)
-            .set_remove_from_version_id(from.map(str::to_owned))
-    );
-    let Err(error) = request else { return Ok(()) };
-    let unsettled = ask.may_be_done(&error);
-    let error = ask.no(&error, &Asked { action: MOVE, name: Some(secret) });
+    let Err(doubt) = change_label(ask, secret, CURRENT, Some(token), from).await else { return Ok(()) };
     match describe(ask, secret).await {
         Ok(now) if now.current.as_deref() == Some(token) => Ok(()),
         Ok(now) if now.current.as_deref() != from => Err(conflict("it was changed meanwhile", now.current)),
-        Ok(_) if error.kind != ErrorKind::Timeout => Err(error),
-        Err(_) if !unsettled => Err(error),
-        _ => Err(errors::unknown()),
+        Ok(_) => Err(doubt.not_done()),
+        Err(_) => Err(doubt.unseen()),
     }
 }
 
@@ -301,12 +299,13 @@ fn meets(described: &Described, secret: &str, expected: &Expected) -> Result<()>
     }
 }
 
-fn conflict(what: &str, current: Option<String>) -> BackendError {
+/// Somebody else was here.
+pub(crate) fn conflict(what: &str, current: Option<String>) -> BackendError {
     BackendError::new(ErrorKind::Conflict { current }, what).hint("Read it again and decide anew; nothing was changed.")
 }
 
 /// A random UUID: the version's id, by which AWS knows that two attempts are one write.
-fn token() -> Result<String> {
+pub(crate) fn token() -> Result<String> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| BackendError::new(ErrorKind::Invalid, format!("the system gives no random bytes: {error}")))?;
