@@ -9,14 +9,18 @@ use crate::kv2::{Found, Kv2, id, number};
 use crate::mounted::Mounted;
 use crate::name::{Place, place};
 use crate::settings::{self, Kv, Settings};
-use crate::{health, listing};
+use crate::{health, listing, staging};
 use quarterdeck_contract::*;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 
 /// How often a change of one key is tried when somebody else changes the secret meanwhile.
 const TRIES: usize = 8;
+
+/// The extra that tells every staged value: the secret's name, the rotation's id, the Unix second.
+const PENDINGS: &str = "pendings";
 
 /// A backend over a KV mount.
 ///
@@ -29,16 +33,17 @@ pub fn create(setup: Setup) -> Result<Box<dyn SecretsBackend>> {
     let runtime = runtime.map_err(|_| BackendError::new(ErrorKind::Invalid, "the system gives no thread"))?;
     let about = about(&setup);
     let client = Settings::read(&setup).map(Client::new);
-    Ok(Box::new(Vault { about, client, runtime: Some(runtime), alone: tokio::sync::Mutex::new(()) }))
+    Ok(Box::new(Vault { about, client, runtime: Some(runtime), alone: Mutex::new(()) }))
 }
 
 fn about(setup: &Setup) -> Description {
-    use Capability::{CompareAndSet, RemoveVersion, Restore, Versions, Write};
+    use Capability::{CompareAndSet, RemoveVersion, Restore, Staging, Versions, Write};
     let capabilities = match settings::kv(setup) {
-        Some(Kv::One) => vec![Write],
-        Some(Kv::Two) | None => vec![Write, Versions, CompareAndSet, RemoveVersion, Restore],
+        Some(Kv::One) => vec![Write, Staging],
+        Some(Kv::Two) | None => vec![Write, Versions, CompareAndSet, Staging, RemoveVersion, Restore],
     };
-    Description { backend: "vault".into(), target: settings::target(setup), capabilities, extras: Vec::new() }
+    let extras = vec![PENDINGS.to_owned()];
+    Description { backend: "vault".into(), target: settings::target(setup), capabilities, extras }
 }
 
 struct Vault {
@@ -47,7 +52,7 @@ struct Vault {
     /// Gone only while it is dropped.
     runtime: Option<Runtime>,
     /// Held by each change in version 1, which has no check-and-set.
-    alone: tokio::sync::Mutex<()>,
+    alone: Mutex<()>,
 }
 
 impl Drop for Vault {
@@ -64,7 +69,7 @@ pub(crate) struct Work<'a> {
     pub(crate) client: &'a Client,
     pub(crate) mounted: Arc<Mounted>,
     pub(crate) until: Instant,
-    alone: &'a tokio::sync::Mutex<()>,
+    alone: &'a Mutex<()>,
 }
 
 impl Vault {
@@ -124,6 +129,49 @@ impl SecretsBackend for Vault {
         })
     }
 
+    fn stage(&self, name: &SecretName, value: Value, rotation: &str, call: Call) -> Result<VersionId> {
+        let at = place(name)?;
+        staging::checked(rotation)?;
+        let refused = match () {
+            () if value.bytes.is_empty() => "an empty value is refused",
+            () if staging::is_shadow(&at.path) => "that is no secret but the trace of a rotation",
+            () => "",
+        };
+        let doing = format!("staging a value for '{name}'");
+        if !refused.is_empty() {
+            return Err(BackendError::new(ErrorKind::Invalid, refused).doing(doing).hint("Look at name and value."));
+        }
+        self.run(call, doing, async |work| match work.one_alone().await? {
+            Some((kv, _alone)) => kv.stage(name, &at, &value, rotation).await,
+            None => work.kv2().stage(name, &at, &value, rotation).await,
+        })
+    }
+
+    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, call: Call) -> Result<VersionId> {
+        let at = place(name)?;
+        self.run(call, format!("promoting {version} of '{name}'"), async |work| match work.one_alone().await? {
+            Some((kv, _alone)) => kv.promote(name, &at, version, from).await,
+            None => work.kv2().promote(name, &at, version, from).await,
+        })
+    }
+
+    fn unstage(&self, name: &SecretName, version: &VersionId, call: Call) -> Result<()> {
+        let at = place(name)?;
+        let doing = format!("taking the staged value of '{name}' away");
+        self.run(call, doing, async |work| match work.one_alone().await? {
+            Some((kv, _alone)) => kv.unstage(name, &at, version).await,
+            None => work.kv2().unstage(name, &at, version).await,
+        })
+    }
+
+    fn retire(&self, name: &SecretName, version: &VersionId, current: &VersionId, call: Call) -> Result<()> {
+        let at = place(name)?;
+        self.run(call, format!("retiring {version} of '{name}'"), async |work| match work.one_alone().await? {
+            Some((kv, _alone)) => kv.retire(name, &at, version, current).await,
+            None => work.kv2().retire(name, &at, version, current).await,
+        })
+    }
+
     fn delete(&self, name: &SecretName, expected: &Expected, call: Call) -> Result<()> {
         let at = place(name)?;
         self.run(call, format!("deleting '{name}'"), async |work| match &at.key {
@@ -148,6 +196,14 @@ impl SecretsBackend for Vault {
         self.run(call, format!("destroying version {version} of '{name}'"), async |work| {
             work.only_two("remove version")?.destroy(&at.path, version).await
         })
+    }
+
+    fn extra(&self, extra: &Extra, _: Option<SecretBytes>, call: Call) -> Result<ExtraReply> {
+        if extra.operation != PENDINGS {
+            return Err(BackendError::unsupported(&extra.operation, "Ask 'plugins list' what this backend has."));
+        }
+        let found = self.run(call, "looking for staged values", async |work| listing::pendings(&work).await)?;
+        Ok(ExtraReply { results: staging::told(found), secret: None })
     }
 }
 
@@ -174,6 +230,14 @@ impl<'a> Work<'a> {
         Kv2 { client: self.client, mounted: self.mounted.clone(), until: self.until }
     }
 
+    /// The work on version 1 with its lock; nothing in version 2.
+    async fn one_alone(&self) -> Result<Option<(Kv1<'a>, MutexGuard<'a, ()>)>> {
+        match self.mounted.kv {
+            Kv::One => Ok(Some((self.kv1(), self.alone_until().await?))),
+            Kv::Two => Ok(None),
+        }
+    }
+
     /// The work on version 2, or the answer that version 1 has not got this.
     fn only_two(&self, operation: &str) -> Result<Kv2<'a>> {
         match self.mounted.kv {
@@ -191,12 +255,13 @@ impl<'a> Work<'a> {
         if self.mounted.kv == Kv::Two {
             return inspect::inspect(&self.kv2(), name, &at.path).await;
         }
-        if !self.kv1().is_there(&at.path).await? {
-            return Err(BackendError::not_found(name));
-        }
-        let current = VersionInfo { stage: Some(Stage::Current), ..VersionInfo::of(only()) };
-        let facts = vec![("versions".into(), "none: KV version 1 keeps the current value alone".into())];
-        Ok(Inspection { versions: vec![current], facts, ..Inspection::of(name.clone()) })
+        let versions = self.kv1().versions(name, &at.path).await?;
+        let facts = [
+            ("versions", "none: KV version 1 keeps the current value alone"),
+            ("check-and-set", "none in KV version 1: a write by somebody else in the same instant is not noticed"),
+        ];
+        let facts = facts.map(|(label, text)| (label.to_owned(), text.to_owned())).to_vec();
+        Ok(Inspection { versions, facts, ..Inspection::of(name.clone()) })
     }
 
     async fn fetch(&self, path: &str, version: Option<u64>) -> Result<Found> {
@@ -228,24 +293,31 @@ impl<'a> Work<'a> {
     }
 
     async fn read(&self, name: &SecretName, at: &Place, version: Option<&VersionId>) -> Result<Reading> {
-        let no_version = |version: &VersionId| {
-            BackendError::new(ErrorKind::NotFound, format!("'{name}' has no version {version}"))
-                .doing(format!("reading '{name}'"))
+        let found = match version {
+            None => self.fetch(&at.path, None).await?,
+            Some(version) => self.version(name, at, version).await?,
         };
-        // The server takes 0 for the newest.
-        let version = match (version, self.mounted.kv) {
-            (None, _) => None,
-            (Some(version), Kv::Two) => {
-                Some(number(version).filter(|number| *number > 0).ok_or_else(|| no_version(version))?)
-            }
-            (Some(version), Kv::One) => return Err(no_version(version)),
-        };
-        let found = self.fetch(&at.path, version).await?;
         let value = match &at.key {
             None => content::value(&found.tree, found.size)?,
             Some(key) => content::pick(&found.tree, key, found.size).ok_or_else(|| no_key(name, at))?,
         };
-        Ok(Reading { value, version: (self.mounted.kv == Kv::Two).then(|| id(found.version)) })
+        let told = (self.mounted.kv == Kv::Two).then(|| id(found.version));
+        Ok(Reading { value, version: version.cloned().or(told) })
+    }
+
+    /// One version, or what is staged.
+    async fn version(&self, name: &SecretName, at: &Place, version: &VersionId) -> Result<Found> {
+        if self.mounted.kv == Kv::One {
+            return self.kv1().read_version(name, &at.path, version).await;
+        }
+        if let Some(rotation) = staging::rotation_of(version) {
+            let (tree, size) = self.kv2().staged(name, &at.path, rotation).await?;
+            return Ok(Found { tree, version: 0, size });
+        }
+        // The server takes 0 for the newest.
+        let number = number(version).filter(|number| *number > 0);
+        let number = number.ok_or_else(|| staging::no_version(name, version).doing(format!("reading '{name}'")))?;
+        self.kv2().read(&at.path, Some(number)).await
     }
 
     async fn write(&self, path: &str, tree: &crate::answer::Tree, expected: &Expected) -> Result<VersionId> {
@@ -332,7 +404,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn alone_until(&self) -> Result<tokio::sync::MutexGuard<'a, ()>> {
+    async fn alone_until(&self) -> Result<MutexGuard<'a, ()>> {
         timeout_at(self.until, self.alone.lock()).await.map_err(|_| crate::wire::late())
     }
 }
@@ -342,7 +414,7 @@ fn only() -> VersionId {
     VersionId("current".into())
 }
 
-fn no_key(name: &SecretName, at: &Place) -> BackendError {
+pub(crate) fn no_key(name: &SecretName, at: &Place) -> BackendError {
     BackendError::not_found(name)
         .doing(format!("reading '{}'", at.path))
         .hint("The secret is there without that key; 'list' shows its keys.")

@@ -50,6 +50,14 @@ pub(crate) fn pick(tree: &Tree, key: &str, size: usize) -> Option<Value> {
     found.map(|found| one(found, size))
 }
 
+/// What stands in a tree as a whole, or under a key, as the server has it.
+pub(crate) fn raw<'a>(tree: &'a Tree, key: Option<&str>) -> Option<&'a Json> {
+    match key {
+        None => Some(&tree.0),
+        Some(key) => find(outside(tree.0.as_object()?), key),
+    }
+}
+
 /// True when keys alone can't tell whether the map wraps bytes.
 pub(crate) fn may_be_bytes(subkeys: &Json) -> bool {
     subkeys.as_object().is_some_and(|map| map.len() == 2 && map.contains_key(VALUE) && map.contains_key(ENCODING))
@@ -109,7 +117,11 @@ pub(crate) fn put(tree: &mut Tree, key: &str, value: &Value, exact_numbers: bool
         return Err(BackendError::new(ErrorKind::Invalid, "bytes that are no text have no place under a key")
             .hint("Write them as a secret of their own, or as base64 text."));
     }
-    let mut new = parsed(value, exact_numbers)?;
+    put_raw(tree, key, parsed(value, exact_numbers)?)
+}
+
+/// Puts under a key what came out of another tree.
+pub(crate) fn put_raw(tree: &mut Tree, key: &str, mut new: Tree) -> Result<()> {
     let mut at = inside(tree)?;
     let mut rest = key;
     loop {

@@ -2,12 +2,35 @@
 
 use crate::answer::Answer;
 use crate::kv2::{Kv2, deletion, id, is_past};
-use quarterdeck_contract::{Inspection, Result, SecretName, Stage, VersionInfo};
+use crate::staging::{Pending, staged_id};
+use futures_util::future::join;
+use quarterdeck_contract::{BackendError, ErrorKind, Inspection, Result, SecretName, Stage, VersionInfo};
 use serde_json::Value;
 use vaultrs::api::kv2::requests::{ReadSecretMetadataRequest, ReadSecretRequest};
 
-/// Versions and metadata: by the metadata, else by the keys, else by the secret itself, which tell the newest alone.
+/// Versions and metadata, and what is staged before them.
 pub(crate) async fn inspect(kv: &Kv2<'_>, name: &SecretName, path: &str) -> Result<Inspection> {
+    let (known, shadow) = join(of_secret(kv, name, path), kv.pending(path)).await;
+    let mut known = known?;
+    match shadow {
+        Ok(shadow) => known.versions.splice(0..0, shadow.pending.map(pending)).for_each(drop),
+        // A policy for this one path alone.
+        Err(BackendError { kind: ErrorKind::Denied { missing, .. }, .. }) => {
+            known.facts.push(("pending".into(), format!("not known without {missing}")));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(known)
+}
+
+fn pending(pending: Pending) -> VersionInfo {
+    let id = staged_id(&pending.rotation);
+    let (stage, rotation) = (Some(Stage::Pending), Some(pending.rotation));
+    VersionInfo { stage, rotation, created_at: pending.made_at, ..VersionInfo::of(id) }
+}
+
+/// By the metadata, else by the keys, else by the secret itself, which tell the newest alone.
+async fn of_secret(kv: &Kv2<'_>, name: &SecretName, path: &str) -> Result<Inspection> {
     let request = ReadSecretMetadataRequest { mount: kv.mounted.mount.clone(), path: path.to_owned() };
     let doing = format!("inspecting '{path}'");
     let need = kv.need("metadata", path, "read", doing.clone());

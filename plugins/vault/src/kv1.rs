@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::kv2::{Found, Kv2, size_of};
 use crate::mounted::Mounted;
 use crate::refusal::Need;
+use crate::staging::{pending_path, previous_path};
 use quarterdeck_contract::{BackendError, ErrorKind, Expected, Result};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -35,13 +36,21 @@ impl Kv1<'_> {
         }
     }
 
-    /// True when the secret is there: by its folder's listing, else by a read.
-    pub(crate) async fn is_there(&self, path: &str) -> Result<bool> {
+    /// The paths in a secret's folder, its own among them; nothing where LIST is denied.
+    pub(crate) async fn siblings(&self, path: &str) -> Result<Option<Vec<String>>> {
         let folder = crate::name::folder(path);
         let need = self.need(folder, "list", "looking for");
-        let answer = self.client.ask_if_allowed(&Ask::list(&need.path), &need, self.until).await?;
-        if let Some(keys) = answer.as_ref().and_then(|answer| answer.data().get("keys")?.as_array()) {
-            return Ok(keys.iter().any(|key| key.as_str() == Some(&path[folder.len()..])));
+        let Some(answer) = self.client.ask_if_allowed(&Ask::list(&need.path), &need, self.until).await? else {
+            return Ok(None);
+        };
+        let keys = answer.data().get("keys").and_then(serde_json::Value::as_array);
+        Ok(keys.map(|keys| keys.iter().filter_map(|key| Some(format!("{folder}{}", key.as_str()?))).collect()))
+    }
+
+    /// True when the secret is there: by its folder's listing, else by a read.
+    pub(crate) async fn is_there(&self, path: &str) -> Result<bool> {
+        if let Some(siblings) = self.siblings(path).await? {
+            return Ok(siblings.iter().any(|sibling| sibling == path));
         }
         match self.read(path).await {
             Ok(_) => Ok(true),
@@ -62,12 +71,21 @@ impl Kv1<'_> {
         self.done(answer.is_fine(), answer.status, need)
     }
 
-    /// Removes a secret for good. Under the caller's lock.
+    /// Removes a secret for good, with what a rotation left beside it. Under the caller's lock.
     pub(crate) async fn delete(&self, path: &str, expected: &Expected) -> Result<()> {
         if !self.is_there(path).await? {
             return Err(BackendError::not_found(path));
         }
         self.expect(path, expected).await?;
+        let beside = self.siblings(path).await?.unwrap_or_default();
+        for shadow in [pending_path(path), previous_path(path)].iter().filter(|shadow| beside.contains(shadow)) {
+            self.remove(shadow).await?;
+        }
+        self.remove(path).await
+    }
+
+    /// Removes one path; one that is not there is no error.
+    pub(crate) async fn remove(&self, path: &str) -> Result<()> {
         let request = DeleteSecretRequest { mount: self.mounted.mount.clone(), path: path.to_owned() };
         let need = self.need(path, "delete", "deleting");
         let answer = self.client.ask(&request, &need, self.until).await?;

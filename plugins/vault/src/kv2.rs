@@ -8,6 +8,7 @@ use crate::mounted::{Mounted, contradiction};
 use crate::name::folder;
 use crate::refusal::{Need, line, too_large};
 use crate::settings::Kv;
+use crate::staging::is_shadow;
 use quarterdeck_contract::{BackendError, ErrorKind, Expected, Result, VersionId};
 use serde_json::Value;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub(crate) enum Latest {
 
 impl Latest {
     /// The number that a check-and-set has to name.
-    fn number(self) -> u64 {
+    pub(crate) fn number(self) -> u64 {
         match self {
             Self::Absent => 0,
             Self::Live(number) | Self::Deleted(number) | Self::Destroyed(number) => number,
@@ -132,9 +133,10 @@ impl Kv2<'_> {
     }
 
     /// One write; nothing when the check-and-set met another version.
-    async fn put(&self, path: &str, tree: &Tree, cas: u64) -> Result<Option<VersionId>> {
+    pub(crate) async fn put(&self, path: &str, tree: &Tree, cas: u64) -> Result<Option<VersionId>> {
         let need = self.need("data", path, if cas == 0 { "create" } else { "update" }, format!("writing '{path}'"));
-        let need = need.with_secret().granted_by(line(&self.mounted.api("data", path), &["create", "update"]));
+        let wanted: &[&str] = if is_shadow(path) { &["create", "read", "update"] } else { &["create", "update"] };
+        let need = need.with_secret().granted_by(line(&self.mounted.api("data", path), wanted));
         let size = size_of(&tree.0);
         let mut body = Zeroizing::new(Vec::with_capacity(size + 64));
         body.extend_from_slice(format!(r#"{{"options":{{"cas":{cas}}},"data":"#).as_bytes());
@@ -179,13 +181,17 @@ impl Kv2<'_> {
             }
             Expected::Version(_) | Expected::Anything => (),
         }
-        // By its number, so that a version written meanwhile stays.
+        self.delete_version(path, current, &format!("deleting version {current} of '{path}'")).await
+    }
+
+    /// Deletes one version, by its number, so that one written meanwhile stays; it can be restored.
+    pub(crate) async fn delete_version(&self, path: &str, version: u64, doing: &str) -> Result<()> {
         let request = DeleteSecretVersionsRequest {
             mount: self.mounted.mount.clone(),
             path: path.to_owned(),
-            versions: vec![current],
+            versions: vec![version],
         };
-        let need = self.need("delete", path, "update", format!("deleting version {current} of '{path}'"));
+        let need = self.need("delete", path, "update", doing.to_owned());
         self.done(self.client.ask(&request, &need, self.until).await?, need)
     }
 
@@ -238,7 +244,7 @@ impl Kv2<'_> {
         }
     }
 
-    fn done(&self, answer: Answer, need: Need) -> Result<()> {
+    pub(crate) fn done(&self, answer: Answer, need: Need) -> Result<()> {
         match answer.is_fine() {
             true => Ok(()),
             false => Err(BackendError::new(ErrorKind::Invalid, format!("the server answers {}", answer.status))

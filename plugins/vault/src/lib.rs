@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! backend ─┬─ listing, health, inspect ─┐
+//!          ├─ staging2, staging1 ───────┤  what is pending
 //!          └─ kv2, kv1 ── content, name ┴─ client ─┬─ session     who we are
 //!                                                  ├─ mounted     where the secrets are
 //!                                                  ├─ refusal     why the server says no
@@ -28,6 +29,9 @@ mod name;
 mod refusal;
 mod session;
 mod settings;
+mod staging;
+mod staging1;
+mod staging2;
 mod wire;
 
 pub use backend::create;

@@ -1,5 +1,6 @@
 //! The names in a mount, folder by folder and page by page, in the order of their bytes. Refuses to read a value: the
-//! keys of the layer's own secret come without their values where the server tells them.
+//! keys of the layer's own secret come without their values where the server tells them. A shadow is no secret and is not
+//! listed: [`pendings`] tells what is staged.
 //!
 //! ```text
 //! LIST ""  →  a-b  a/  c      sorted with the slash, so that going down into 'a/' where it
@@ -14,6 +15,7 @@ use crate::kv2::id;
 use crate::name::{folder, is_path};
 use crate::refusal::{Need, line};
 use crate::settings::Kv;
+use crate::staging::{Pending, is_shadow, stages};
 use futures_util::future::join_all;
 use quarterdeck_contract::{BackendError, Entry, ErrorKind, Page, PageRequest, Result, SecretName};
 use serde_json::Value;
@@ -48,7 +50,8 @@ pub(crate) async fn list(work: &Work<'_>, page: &PageRequest) -> Result<Page> {
         *key = format!("{under}.{key}");
     }
     let layers: BTreeSet<String> = entries.iter().map(|entry| path_of(entry.name.as_str()).to_owned()).collect();
-    let walked = walk(work, &page.prefix, after, limit, &layers).await?;
+    let wanted = |item: &str| !is_shadow(item) && !layers.contains(item);
+    let walked = walk(work, &page.prefix, after, limit, &wanted).await?;
     entries.retain(|entry| {
         let name = entry.name.as_str();
         name.starts_with(&page.prefix) && after.is_none_or(|after| name > after)
@@ -161,13 +164,35 @@ pub(crate) fn is_gone(error: &BackendError) -> bool {
     matches!(error.kind, ErrorKind::Deleted | ErrorKind::Destroyed | ErrorKind::NotFound)
 }
 
-/// Up to `limit` names behind `after` that begin with `prefix`, without those that are layers.
+/// What is staged, of every secret that can be found: by its name.
+pub(crate) async fn pendings(work: &Work<'_>) -> Result<Vec<(String, Pending)>> {
+    let shadows = walk(work, "", None, usize::MAX, &|item| stages(item).is_some()).await?;
+    if shadows.more {
+        let what = "the mount is larger than could be looked through in the time given";
+        return Err(BackendError::new(ErrorKind::Timeout, what).hint("Set 'prefix' to a folder with less in it."));
+    }
+    let settings = &work.client.settings;
+    // Those that are known without a listing may lie where LIST is denied.
+    let known = settings.names.iter().chain(&work.mounted.layer).chain(&work.mounted.password).map(String::as_str);
+    let paths: BTreeSet<&str> = shadows.names.iter().filter_map(|shadow| stages(shadow)).chain(known).collect();
+    let mut found = Vec::new();
+    for path in paths {
+        let pending = match work.mounted.kv {
+            Kv::One => work.kv1().pending(path).await?,
+            Kv::Two => work.kv2().pending(path).await?.pending,
+        };
+        found.extend(pending.map(|pending| (path.to_owned(), pending)));
+    }
+    Ok(found)
+}
+
+/// Up to `limit` names behind `after` that begin with `prefix` and are wanted.
 async fn walk(
     work: &Work<'_>,
     prefix: &str,
     after: Option<&str>,
     limit: usize,
-    layers: &BTreeSet<String>,
+    is_wanted: &dyn Fn(&str) -> bool,
 ) -> Result<Walked> {
     let mut walked = Walked { names: Vec::new(), more: false };
     let configured = work.client.settings.prefix.as_str();
@@ -180,7 +205,7 @@ async fn walk(
     // Before the deadline, so that what was found still arrives.
     let soon = work.until - (work.until - Instant::now()).div_f32(4.0).min(Duration::from_millis(500));
     let wanted = |item: &str| match item.strip_suffix('/') {
-        None => item.starts_with(scope) && after.is_none_or(|after| item > after) && !layers.contains(item),
+        None => item.starts_with(scope) && after.is_none_or(|after| item > after) && is_wanted(item),
         Some(_) => {
             let in_scope = item.starts_with(scope) || scope.starts_with(item);
             in_scope && after.is_none_or(|after| item > after || after.starts_with(item))
