@@ -26,12 +26,17 @@ use std::sync::Arc;
 
 /// The verb that runs a plugin; only the program itself says it.
 const PLUGIN_HOST: &str = "plugin-host";
+/// The verb that stands beside a rotation's hook; likewise.
+const HOOK_HOST: &str = "hook-host";
 
 /// Runs the program; gives its exit status.
 pub fn main() -> ExitCode {
-    // Before anything else, before any thread: this process may be a plugin's.
+    // Before anything else, before any thread: this process may be a plugin's or a hook's.
     if std::env::args_os().nth(1).is_some_and(|verb| verb == PLUGIN_HOST) {
         quarterdeck_control::plugin_host();
+    }
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == HOOK_HOST) {
+        return ExitCode::from(quarterdeck_control::rotate::hooks::hook_host());
     }
     outlive_full_files();
     if let Some(code) = verbs::demo::companion().or_else(verbs::demo::engine) {

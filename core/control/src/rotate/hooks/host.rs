@@ -1,0 +1,79 @@
+//! `quarterdeck hook-host PARENT -- PROGRAM…`: stands between a runner and its hook, so that a hook never outlives a
+//! runner that is killed. Refuses to be started by anybody else, and to read what is meant for the hook.
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, getppid, kill_current_process_group, kill_process, pidfd_open, setsid,
+};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitStatus};
+
+/// The verb; only the program itself says it.
+pub(super) const VERB: &str = "hook-host";
+/// As a shell tells it.
+const NOT_THERE: u8 = 127;
+const NOT_TO_BE_RUN: u8 = 126;
+
+/// Runs the hook that its arguments name, and ends as it ends. To be called before any thread is there.
+pub fn hook_host() -> u8 {
+    let mut words = std::env::args_os().skip(2);
+    let parent = words.next().and_then(|pid| pid.to_str()?.parse().ok()).and_then(Pid::from_raw);
+    let (Some(parent), Some(program)) = (parent, words.nth(1)) else { return not_for_people() };
+    let Ok(held) = pidfd_open(parent, PidfdFlags::empty()) else { return not_for_people() };
+    // Held first: a number that is our parent's now is that of the process that is held.
+    if getppid() != Some(parent) {
+        return not_for_people();
+    }
+    // A group of its own, which ends as one, and no terminal to ask a person at.
+    if setsid().is_err() {
+        return not_for_people();
+    }
+    let mut hook = match Command::new(&program).args(words).spawn() {
+        Ok(hook) => hook,
+        Err(error) => {
+            eprintln!("{} can't be started: {error}", program.to_string_lossy());
+            return if error.kind() == ErrorKind::NotFound { NOT_THERE } else { NOT_TO_BE_RUN };
+        }
+    };
+    let_go_of_its_streams();
+    let Ok(ended) = pidfd_open(Pid::from_child(&hook), PidfdFlags::empty()) else { end_all() };
+    loop {
+        let mut both = [PollFd::new(&held, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+        match poll(&mut both, None) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(_) if !both[1].revents().is_empty() => break,
+            Ok(_) | Err(_) => end_all(),
+        }
+    }
+    hook.wait().map_or(NOT_TO_BE_RUN, end_as)
+}
+
+fn not_for_people() -> u8 {
+    eprintln!("quarterdeck: 'hook-host' is started by the program itself, for each hook; it is no command");
+    2
+}
+
+/// The hook alone reads and writes: when it closes a stream, that is seen.
+fn let_go_of_its_streams() {
+    if let Ok(nothing) = File::options().read(true).write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdin(&nothing);
+        let _ = rustix::stdio::dup2_stdout(&nothing);
+        let _ = rustix::stdio::dup2_stderr(&nothing);
+    }
+}
+
+/// The runner is gone: so is all of its hook, and this.
+fn end_all() -> ! {
+    let _ = kill_current_process_group(Signal::KILL);
+    std::process::exit(1)
+}
+
+/// The same status, or the same signal.
+fn end_as(status: ExitStatus) -> u8 {
+    if let Some(signal) = status.signal().and_then(Signal::from_named_raw) {
+        let _ = kill_process(getpid(), signal);
+    }
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(NOT_TO_BE_RUN)
+}
