@@ -66,7 +66,7 @@ impl Rotation {
             Fact::Began { step } => self.began(*step)?,
             Fact::Done { step, .. } => self.done(*step, fact, at)?,
             Fact::Failed { step, .. } => self.failed(*step, fact, at)?,
-            Fact::NothingStaged => self.nothing_staged()?,
+            Fact::NothingStaged => self.nothing_staged(at)?,
             Fact::Renewed { id } => self.renewed(id)?,
             Fact::Lost { found } => self.lost(found, at)?,
             Fact::Errors { count, readers } => self.errors(*count, readers)?,
@@ -134,7 +134,8 @@ impl Rotation {
     /// From now on a step may have been done, whether anybody says so or not.
     pub(super) fn mark(&mut self, step: Step) {
         match step {
-            Step::Stage => self.spent = true,
+            // The broker knows what it issued.
+            Step::Stage => (self.spent, self.known) = (true, self.plan.generator == Generator::Typed),
             Step::Set => self.known = true,
             Step::Promote => self.offered = true,
             Step::Retire | Step::Drop => self.retiring = true,
@@ -168,7 +169,6 @@ impl Rotation {
                 }
                 self.staged.clone_from(version);
                 self.fingerprint.clone_from(fingerprint);
-                self.known |= self.plan.generator == Generator::Typed;
             }
             Step::Promote => {
                 if grace.is_none() && self.plan.grace_s > 0 {
@@ -234,7 +234,19 @@ impl Rotation {
         }
     }
 
-    fn nothing_staged(&mut self) -> Result<(), Illegal> {
+    /// True when it has to be revoked, and nobody knows yet whether it was stored.
+    pub(super) fn seeks_value(&self) -> bool {
+        self.step == Step::Revoke && self.staged.is_none()
+    }
+
+    fn nothing_staged(&mut self, at: Timestamp) -> Result<(), Illegal> {
+        if self.seeks_value() {
+            let note = "it was typed and not stored: revoke it at the broker";
+            self.remember(Step::Revoke, at, "", note, true, None);
+            self.known = false;
+            self.turn_to(self.next_back(Step::Revoke));
+            return Ok(());
+        }
         if !(self.step == Step::Stage && self.course == Course::Forward && self.spent && !self.burnt) {
             return Err(Illegal(format!("{} looks for no value", self.name())));
         }
@@ -315,7 +327,8 @@ impl Rotation {
 
     /// True for what its runner was at when it was turned back: that comes to its end all the same.
     fn is_late(&self, step: Step) -> Result<bool, Illegal> {
-        if self.begun == Some(step) && self.step != step {
+        let is_found = step == Step::Stage && self.seeks_value();
+        if self.step != step && (self.begun == Some(step) || is_found) {
             return Ok(true);
         }
         self.is_at(step).map(|()| false)

@@ -19,7 +19,11 @@ mod row;
 mod standing;
 mod steer;
 #[cfg(test)]
+mod backend_model;
+#[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod world_tests;
 
 pub use fact::{Ask, Fact, Failing, Illegal, Lease};
 pub use fold::unit;

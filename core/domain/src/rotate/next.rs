@@ -175,6 +175,7 @@ impl Rotation {
             Step::Verify => Effect::Verify { old: old(), current: current() },
             Step::Drop => Effect::Drop { old: old(), current: current() },
             Step::Restore => Effect::Restore { old: old(), current: current() },
+            Step::Revoke if self.seeks_value() => return Next::Do(Effect::FindStaged { id: self.id.clone() }),
             Step::Revoke => Effect::Revoke { new: current() },
             Step::Discard => {
                 Effect::Discard { ids: self.ids.clone(), new: self.promoted.clone().or_else(|| self.staged.clone()) }
