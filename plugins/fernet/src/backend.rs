@@ -1,10 +1,12 @@
 //! The contract's trait over one Fernet file. Refuses to remember anything between two calls but the keys.
 
+use crate::disk::Place;
 use crate::document::join_keys;
 use crate::facts;
 use crate::json::{self, Json};
 use crate::key::{Key, KeyRing};
-use crate::rekey::rekey;
+use crate::rekey::{self, rekey};
+use crate::staging;
 use crate::store::{Content, Store, now};
 use quarterdeck_contract::*;
 use std::collections::BTreeMap;
@@ -44,7 +46,7 @@ impl SecretsBackend for Fernet {
         Description {
             backend: "fernet".into(),
             target: self.target.clone(),
-            capabilities: vec![Capability::Write, Capability::CompareAndSet],
+            capabilities: vec![Capability::Write, Capability::CompareAndSet, Capability::Staging],
             extras: ["generate-key", "rotate-key", "validate"].map(String::from).into(),
         }
     }
@@ -82,13 +84,22 @@ impl SecretsBackend for Fernet {
         let store = self.store()?;
         let (content, keys) = find(store, name)?;
         let value = content.document.get(&keys).ok_or_else(|| absent(name))?;
-        let version = VersionInfo {
+        let own = join_keys(&keys);
+        let current = store.version(&content.key, &own, value);
+        let kept = staging::versions(store, &Place::find(store.path())?, &content, &own, &current);
+        let mut told = Inspection::of(name.clone());
+        told.metadata.insert("type".to_owned(), value.word().to_owned());
+        // The current value comes first and is there whatever is beside it.
+        told.versions.push(VersionInfo {
             stage: Some(Stage::Current),
             not_after: made_by(content.sealed_at, now()),
-            ..VersionInfo::of(store.version(&content.key, &join_keys(&keys), value))
-        };
-        let metadata = BTreeMap::from([("type".to_owned(), value.word().to_owned())]);
-        Ok(Inspection { versions: vec![version], metadata, ..Inspection::of(name.clone()) })
+            ..VersionInfo::of(current)
+        });
+        match kept {
+            Ok(kept) => told.versions.extend(kept),
+            Err(error) => told.facts.push(("staged and old values".to_owned(), error.to_string())),
+        }
+        Ok(told)
     }
 
     fn keys(&self, name: &SecretName, _: Call) -> Result<Vec<String>> {
@@ -98,22 +109,26 @@ impl SecretsBackend for Fernet {
 
     fn read(&self, name: &SecretName, version: Option<&VersionId>, _: Call) -> Result<Reading> {
         let store = self.store()?;
-        let (content, keys) = find(store, name)?;
-        let value = content.document.get(&keys).ok_or_else(|| absent(name))?;
-        let current = store.version(&content.key, &join_keys(&keys), value);
-        if version.is_some_and(|wanted| *wanted != current) {
-            return Err(BackendError::new(ErrorKind::NotFound, format!("'{name}' has no such version any more"))
-                .hint("This file keeps the current value alone."));
+        let mut seen = None;
+        loop {
+            let (content, keys) = find(store, name)?;
+            let value = content.document.get(&keys).ok_or_else(|| absent(name))?;
+            let own = join_keys(&keys);
+            let current = store.version(&content.key, &own, value);
+            if version.is_none_or(|wanted| *wanted == current) {
+                let value = content.document.take(&keys).ok_or_else(|| absent(name))?;
+                return reading(name, value, current);
+            }
+            let wanted = version.unwrap_or(&current);
+            if let Some(value) = staging::read(store, &content, &own, wanted)? {
+                return reading(name, value, wanted.clone());
+            }
+            // Between the two looks the wanted one may have become current.
+            if seen.replace(current.clone()) == Some(current) {
+                return Err(BackendError::new(ErrorKind::NotFound, format!("'{name}' has no such version any more"))
+                    .hint("This file keeps the current value, and others during a rotation alone."));
+            }
         }
-        if let Some(word) = value.not_json() {
-            return Err(BackendError::new(
-                ErrorKind::Invalid,
-                format!("'{name}' holds {word}, which is no JSON value"),
-            )
-            .hint("Python wrote it; set it anew as a number or as text."));
-        }
-        let value = content.document.take(&keys).ok_or_else(|| absent(name))?;
-        Ok(Reading { value: shown(value), version: Some(current) })
     }
 
     fn write(&self, name: &SecretName, value: Value, expected: &Expected, call: Call) -> Result<VersionId> {
@@ -145,6 +160,22 @@ impl SecretsBackend for Fernet {
         })
     }
 
+    fn stage(&self, name: &SecretName, value: Value, rotation: &str, call: Call) -> Result<VersionId> {
+        staging::stage(self.store()?, name, taken(name, value)?, rotation, call.within)
+    }
+
+    fn promote(&self, name: &SecretName, version: &VersionId, from: &VersionId, call: Call) -> Result<VersionId> {
+        staging::promote(self.store()?, name, version, from, call.within)
+    }
+
+    fn unstage(&self, name: &SecretName, version: &VersionId, call: Call) -> Result<()> {
+        staging::unstage(self.store()?, name, version, call.within)
+    }
+
+    fn retire(&self, name: &SecretName, version: &VersionId, current: &VersionId, call: Call) -> Result<()> {
+        staging::retire(self.store()?, name, version, current, call.within)
+    }
+
     fn extra(&self, extra: &Extra, secret: Option<SecretBytes>, call: Call) -> Result<ExtraReply> {
         match extra.operation.as_str() {
             "generate-key" => {
@@ -158,7 +189,9 @@ impl SecretsBackend for Fernet {
                         .hint("Give it with 'rotate-key --new-key -'.")
                 })?;
                 let new_key = Key::parse(new_key.expose()).map_err(|error| error.doing("reading the new key"))?;
-                let names = rekey(store, new_key, call.within)?;
+                let asked = |argument: &str| extra.arguments.get(argument).is_some_and(|said| said == "yes");
+                let wish = rekey::Wish { check: asked("check"), finish: asked("finish") };
+                let names = rekey(store, new_key, wish, call.within)?;
                 let results = [("file", self.target.clone()), ("names", names.to_string())];
                 Ok(ExtraReply { results: named(results), secret: None })
             }
@@ -172,6 +205,15 @@ impl Fernet {
     fn store(&self) -> Result<&Store> {
         self.store.as_ref().map_err(BackendError::clone)
     }
+}
+
+/// What a read gives.
+fn reading(name: &SecretName, value: Json, version: VersionId) -> Result<Reading> {
+    if let Some(word) = value.not_json() {
+        return Err(BackendError::new(ErrorKind::Invalid, format!("'{name}' holds {word}, which is no JSON value"))
+            .hint("Python wrote it; set it anew as a number or as text."));
+    }
+    Ok(Reading { value: shown(value), version: Some(version) })
 }
 
 /// A value as it leaves: text as it is, everything else as JSON. Its bytes are moved, not copied.

@@ -145,9 +145,14 @@ impl Place {
 
     /// Puts a file that [`write_new`](Self::write_new) made in our file's place.
     pub(crate) fn replace_with(&self, new: &Path) -> Result<()> {
-        fs::rename(new, &self.file).map_err(|error| {
+        self.rename(new, &self.file)
+    }
+
+    /// The same for a file beside ours.
+    pub(crate) fn rename(&self, new: &Path, over: &Path) -> Result<()> {
+        fs::rename(new, over).map_err(|error| {
             let _ = fs::remove_file(new);
-            failed(&error, "replacing", &self.file)
+            failed(&error, "replacing", over)
         })?;
         // From here on the change is there; only whether it outlives a power cut is open.
         self.sync_folder().map_err(|error| BackendError { kind: ErrorKind::OutcomeUnknown, ..error })
@@ -191,7 +196,7 @@ impl Place {
     }
 
     /// Takes away new files of writers that were killed. They hold a sealed token, never plaintext.
-    fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         let prefix = self.new_prefix();
         for entry in fs::read_dir(self.folder()).into_iter().flatten().flatten() {
             if entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()) {
@@ -207,8 +212,17 @@ impl Place {
 
 /// Reads a whole file; `None` when there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<Bytes>> {
+    read_with(path, OFlags::empty(), MAX_TOKEN)
+}
+
+/// The same for a file that only we make, of so many tokens: a link in its place is somebody else's.
+pub(crate) fn read_own(path: &Path, tokens: u64) -> Result<Option<Bytes>> {
+    read_with(path, OFlags::NOFOLLOW, tokens * MAX_TOKEN)
+}
+
+fn read_with(path: &Path, flags: OFlags, most: u64) -> Result<Option<Bytes>> {
     // Without blocking: a named pipe in the file's place must not hang us.
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let flags = (OFlags::NONBLOCK | flags).bits().cast_signed();
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -216,11 +230,12 @@ pub(crate) fn read(path: &Path) -> Result<Option<Bytes>> {
     };
     let meta = file.metadata().map_err(|error| failed(&error, "looking at", path))?;
     if !meta.is_file() {
-        return Err(BackendError::new(ErrorKind::Invalid, format!("{} is no ordinary file", path.display())));
+        return Err(BackendError::new(ErrorKind::Invalid, format!("{} is no ordinary file", path.display()))
+            .hint("Look at what it is, and move it away."));
     }
     let mut token = Vec::new();
-    file.take(MAX_TOKEN + 1).read_to_end(&mut token).map_err(|error| failed(&error, "reading", path))?;
-    if token.len() as u64 > MAX_TOKEN {
+    file.take(most + 1).read_to_end(&mut token).map_err(|error| failed(&error, "reading", path))?;
+    if token.len() as u64 > most {
         return Err(too_large(path));
     }
     Ok(Some(Bytes { token, seen: Seen::of(&meta) }))

@@ -3,6 +3,7 @@
 
 use crate::backend::named;
 use crate::disk::{Place, open_to_others};
+use crate::sidecar::Sidecar;
 use crate::store::{BEFORE_REKEY, Content, Store, now};
 use quarterdeck_contract::{BackendError, ErrorKind, Health, Result, SecretName};
 use std::collections::BTreeMap;
@@ -23,13 +24,16 @@ pub(crate) fn health(store: &Store) -> Result<Health> {
     };
     let names = content.document.leaves().len();
     let mode = mode(&place);
-    let facts = vec![
+    let mut facts = vec![
         ("file".to_owned(), place.file.display().to_string()),
         ("mode".to_owned(), format!("{mode:04o}")),
         ("size".to_owned(), format!("{} bytes", content.size)),
         ("key".to_owned(), which_key(store, &content)),
         ("sealed".to_owned(), ago(now(), content.sealed_at)),
     ];
+    if let Some(kept) = store.sidecar(&place).ok().and_then(|sidecar| kept(&sidecar)) {
+        facts.push(("kept beside it".to_owned(), kept));
+    }
     let noun = if names == 1 { "name" } else { "names" };
     let summary = format!("file {mode:04o}, {names} {noun}");
     Ok(Health { summary, facts, warnings: warnings(store, &place, &content), expires_at: None })
@@ -57,6 +61,7 @@ fn warnings(store: &Store, place: &Place, content: &Content) -> Vec<String> {
     let unnamed = content.document.leaves().iter().filter(|(name, _)| SecretName::parse(name).is_none()).count();
     let ahead = content.sealed_at.saturating_sub(now());
     let all = [
+        sidecar_warning(store, place),
         file_warning(place),
         owner_warning(place),
         folder_warning(place),
@@ -71,6 +76,30 @@ fn warnings(store: &Store, place: &Place, content: &Content) -> Vec<String> {
         (unnamed > 0).then(|| format!("{unnamed} names are too long or hold control characters and are not listed")),
     ];
     all.into_iter().flatten().collect()
+}
+
+/// What stands beside the file, by secret: how old, and whose.
+fn kept(sidecar: &Sidecar) -> Option<String> {
+    let one = |(name, kept): (&String, &crate::sidecar::Kept)| {
+        let pending = kept
+            .pending
+            .as_ref()
+            .map(|pending| format!("staged {} by rotation {}", ago(now(), pending.made_at), pending.rotation));
+        let previous = kept.previous.iter().map(|old| format!("an old value since {}", ago(now(), old.kept_at)));
+        format!("{name}: {}", pending.into_iter().chain(previous).collect::<Vec<_>>().join(", "))
+    };
+    let all: Vec<String> = sidecar.names.iter().map(one).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+fn sidecar_warning(store: &Store, place: &Place) -> Option<String> {
+    let path = Sidecar::path(place);
+    let mode = open_to_others(&fs::symlink_metadata(&path).ok()?);
+    match (store.sidecar(place), mode) {
+        (Err(error), _) => Some(error.to_string()),
+        (Ok(_), Some(mode)) => Some(format!("{} is {mode:04o} and should be 0600: chmod 600 it", path.display())),
+        (Ok(_), None) => None,
+    }
 }
 
 fn file_warning(place: &Place) -> Option<String> {

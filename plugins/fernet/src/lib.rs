@@ -8,7 +8,8 @@
 //! ```text
 //! backend ─ store ─┬─ document ─ json, name     what is inside
 //!    └─ facts      ├─ token, key                how it is sealed
-//!    └─ rekey      └─ disk, lock                where it is
+//!    └─ rekey      ├─ sidecar                   what is kept beside it
+//!    └─ staging    └─ disk, lock                where it is
 //! ```
 
 mod backend;
@@ -20,9 +21,20 @@ pub mod key;
 mod lock;
 mod name;
 mod rekey;
+mod sidecar;
+mod staging;
 mod store;
 pub mod token;
 
+#[cfg(test)]
+mod kill_tests;
+
 pub use backend::create;
+
+/// A place at which the suite kills the process; in a build for use it is nothing.
+#[cfg(not(test))]
+const fn point(_: &str) {}
+#[cfg(test)]
+use kill_tests::point;
 
 quarterdeck_abi::export_backend!("fernet", env!("CARGO_PKG_VERSION"), create);

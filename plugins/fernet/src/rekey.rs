@@ -4,6 +4,8 @@
 //! lock ─ write new file ─ read it back ─ keep old as .before-rekey ─ rename new over old ─ read back ─ remove old
 //! killed: old ............................ old, kept ............... new, old kept .................. new
 //! ```
+//! The sidecar is sealed with both keys before the rename, and with the new one alone after it.
+//!
 //! A kill leaves one of the states of the second line. In the first two the old key opens the file and in the others the
 //! new one; `.before-rekey` opens with the old key until the next change under the new key takes it away.
 
@@ -19,8 +21,17 @@ use std::path::Path;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
+/// How a rekey is meant.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wish {
+    /// Only say whether it would be done.
+    pub(crate) check: bool,
+    /// A file that is sealed with the new key already is no mistake: an earlier rekey came that far.
+    pub(crate) finish: bool,
+}
+
 /// Seals the file with a new key; gives the number of secrets in it.
-pub(crate) fn rekey(store: &Store, new_key: Key, within: Duration) -> Result<usize> {
+pub(crate) fn rekey(store: &Store, new_key: Key, wish: Wish, within: Duration) -> Result<usize> {
     let place = Place::find(store.path())?;
     if !place.file.exists() {
         return Err(BackendError::new(ErrorKind::NotFound, format!("there is no {} yet", store.path().display()))
@@ -28,34 +39,62 @@ pub(crate) fn rekey(store: &Store, new_key: Key, within: Duration) -> Result<usi
     }
     place.prepare_folder()?;
     let _lock = Lock::take(&place, within)?;
-    let Some(content) = store.open_at(&place)? else {
+    let opened = match wish.finish {
+        true => store.open_with(&place, &store.ring().with_first(new_key.duplicate())),
+        false => store.open_at(&place),
+    };
+    let Some(content) = opened? else {
         return Err(BackendError::new(ErrorKind::NotFound, format!("{} is gone", store.path().display())));
     };
-    if content.key == new_key {
-        return Err(BackendError::new(ErrorKind::Invalid, "the file is sealed with this key already")
-            .hint("Make another one with 'quarterdeck secrets generate-key'."));
+    let sealed_already = content.key == new_key;
+    if sealed_already && !wish.finish {
+        return Err(BackendError::new(ErrorKind::Invalid, "the file is sealed with this key already").hint(
+            "Make another one with 'quarterdeck secrets generate-key', or finish with 'secrets rekey --drop' what was \
+             interrupted.",
+        ));
     }
     let names = content.document.leaves().len();
-    let sealed = store.seal(&content.document, &new_key)?;
+    if wish.check {
+        return Ok(names);
+    }
+    crate::point("rekey begins");
+    if !sealed_already {
+        seal_anew(store, &place, &content, &new_key)?;
+    }
+    store.seal_with(new_key.duplicate());
+    // The old key opens nothing any more. What is kept beside the file opens with the new one already; where it can't be
+    // sealed with that alone now, its next change does it.
+    let _ = store.carry(&place, &[&new_key]);
+    crate::point("sidecar sealed with the new key alone");
+    store.end_rekey(&place);
+    place.sync_folder()?;
+    crate::point("rekey ends");
+    Ok(names)
+}
+
+fn seal_anew(store: &Store, place: &Place, content: &Content, new_key: &Key) -> Result<()> {
+    store.carry(place, &[new_key, &content.key])?;
+    crate::point("sidecar sealed with both keys");
+    let sealed = store.seal(&content.document, new_key)?;
     let plaintext = content.document.to_python();
 
     let new = place.write_new(sealed.as_bytes())?;
+    crate::point("new file written");
     let kept =
-        verify(&new, &new_key, &plaintext).and_then(|()| unchanged(&place, &content)).and_then(|()| keep_old(&place));
+        verify(&new, new_key, &plaintext).and_then(|()| unchanged(place, content)).and_then(|()| keep_old(place));
     if kept.is_err() {
         let _ = fs::remove_file(&new);
     }
     kept?;
+    crate::point("old file kept");
     place.replace_with(&new)?;
-    if let Err(error) = verify(&place.file, &new_key, &plaintext) {
+    crate::point("file replaced");
+    if let Err(error) = verify(&place.file, new_key, &plaintext) {
         let back = fs::rename(place.beside(BEFORE_REKEY), &place.file);
         let now = if back.is_ok() { "the old file is back" } else { "the old file is kept as .before-rekey" };
         return Err(error.hint(format!("The key was not changed: {now}.")));
     }
-    store.seal_with(new_key);
-    store.end_rekey(&place);
-    place.sync_folder()?;
-    Ok(names)
+    Ok(())
 }
 
 /// Reads a file back from the disk with the new key alone.

@@ -5,8 +5,9 @@ use crate::document::Document;
 use crate::json::{self, Json};
 use crate::key::{Key, KeyRing, hmac_sha256};
 use crate::lock::Lock;
+use crate::sidecar::Sidecar;
 use crate::token::{self, Opened, Refused};
-use quarterdeck_contract::{BackendError, ErrorKind, Result, VersionId};
+use quarterdeck_contract::{BackendError, ErrorKind, Result, SecretName, VersionId};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 const TORN_WAIT: Duration = Duration::from_millis(50);
 
 /// How often a change begins anew because somebody without the lock changed the file meanwhile.
-const ATTEMPTS: usize = 5;
+pub(crate) const ATTEMPTS: usize = 5;
 
 /// Ending of the old file during a rekey.
 pub(crate) const BEFORE_REKEY: &str = ".before-rekey";
@@ -74,24 +75,83 @@ impl Store {
         let _lock = Lock::take(&place, within)?;
         for _ in 0..ATTEMPTS {
             let content = self.open_at(&place)?;
-            let seen = content.as_ref().map(|content| content.seen.clone());
+            let before = content.as_ref().map(|content| (content.seen.clone(), content.key.duplicate()));
             let (mut document, key) = match content {
                 Some(content) => (content.document, content.key),
                 None => (Document::default(), self.ring().first().duplicate()),
             };
             let outcome = change(&mut document, &key)?;
-            let token = self.seal(&document, self.ring().first())?;
-            let new = place.write_new(token.as_bytes())?;
-            if place.is_still(seen.as_ref()) {
-                place.replace_with(&new)?;
-                self.end_rekey(&place);
+            if self.put(&place, &document, before.as_ref().map(|(seen, key)| (seen, key)))? {
                 return Ok(outcome);
             }
-            let _ = std::fs::remove_file(new);
         }
-        Err(BackendError::new(ErrorKind::Conflict { current: None }, "the file changes all the time under our hands")
+        Err(self.restless())
+    }
+
+    /// Does something under the lock where there is a file, or something kept beside it.
+    pub(crate) fn locked_if_there<T>(
+        &self,
+        name: &SecretName,
+        within: Duration,
+        act: impl FnOnce(&Place) -> Result<T>,
+    ) -> Result<T> {
+        let place = Place::find(&self.path)?;
+        if !place.file.exists() && !Sidecar::path(&place).exists() {
+            return Err(BackendError::not_found(name));
+        }
+        place.prepare_folder()?;
+        let _lock = Lock::take(&place, within)?;
+        act(&place)
+    }
+
+    /// Replaces the file, unless somebody without the lock changed what was seen of it: then false, and nothing is done.
+    /// Where the file gets another key by this, the sidecar goes along.
+    pub(crate) fn put(&self, place: &Place, document: &Document, before: Option<(&Seen, &Key)>) -> Result<bool> {
+        let first = self.ring().first().duplicate();
+        let token = self.seal(document, &first)?;
+        let old = before.map(|(_, key)| key).filter(|old| **old != first);
+        if let Some(old) = old {
+            self.carry(place, &[&first, old])?;
+        }
+        let new = place.write_new(token.as_bytes())?;
+        crate::point("new file written");
+        if !place.is_still(before.map(|(seen, _)| seen)) {
+            let _ = std::fs::remove_file(new);
+            return Ok(false);
+        }
+        place.replace_with(&new)?;
+        self.end_rekey(place);
+        if old.is_some() {
+            // It opens with the new key already; sealed with that alone it is by its next change at the latest.
+            let _ = self.carry(place, &[&first]);
+        }
+        Ok(true)
+    }
+
+    /// Seals the sidecar with these keys, where there is one that opens with one of them.
+    pub(crate) fn carry(&self, place: &Place, keys: &[&Key]) -> Result<()> {
+        let opens: Vec<Key> = self.ring().keys().iter().chain(keys.iter().copied()).map(Key::duplicate).collect();
+        match Sidecar::open(place, &opens) {
+            Ok(mut sidecar) => sidecar.put(place, keys),
+            // The file does not wait for it, and nothing is lost: it is as it was.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// What is kept beside the file.
+    pub(crate) fn sidecar(&self, place: &Place) -> Result<Sidecar> {
+        Sidecar::open(place, self.ring().keys())
+    }
+
+    /// The keys to seal the sidecar with while the file is sealed with this one.
+    pub(crate) fn seals(&self, file: &Key) -> [Key; 2] {
+        [self.ring().first().duplicate(), file.duplicate()]
+    }
+
+    pub(crate) fn restless(&self) -> BackendError {
+        BackendError::new(ErrorKind::Conflict { current: None }, "the file changes all the time under our hands")
             .doing(format!("writing {}", self.path.display()))
-            .hint("A program that takes no lock is writing it; stop it, or try again."))
+            .hint("A program that takes no lock is writing it; stop it, or try again.")
     }
 
     /// The fingerprint that stands for a value's version: keyed, so that it tells nothing about the value, and bound to
@@ -119,12 +179,15 @@ impl Store {
     }
 
     pub(crate) fn open_at(&self, place: &Place) -> Result<Option<Content>> {
-        let ring = self.ring();
+        self.open_with(place, &self.ring())
+    }
+
+    pub(crate) fn open_with(&self, place: &Place, ring: &KeyRing) -> Result<Option<Content>> {
         let pause = || std::thread::sleep(TORN_WAIT);
         let Some((bytes, opened)) = open_twice(ring.keys(), || place.read(), pause)? else { return Ok(None) };
         match opened {
-            Ok(opened) => self.content(&ring, opened, bytes).map(Some),
-            Err(refused) => Err(self.why(refused, &bytes.token, place, &ring)),
+            Ok(opened) => self.content(ring, opened, bytes).map(Some),
+            Err(refused) => Err(self.why(refused, &bytes.token, place, ring)),
         }
     }
 

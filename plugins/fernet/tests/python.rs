@@ -72,7 +72,8 @@ import threading
 opener, over, reads = {fernet}, threading.Event(), 0
 threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
 while not over.is_set() or reads < 3:
-    read(opener)
+    value = read(opener).get('a', '')
+    assert value == 'v' or value == '' or value.startswith('valid'), 'a value that is not valid'
     reads += 1
     if reads == 1:
         print('reading', flush=True)
@@ -312,6 +313,41 @@ fn a_reader_with_old_and_new_key_reads_throughout_a_rekey() {
     let backend = backend(&path, KEY);
     rotate(&*backend, OTHER).expect("rekeyed");
     assert_eq!(python("print(read(Fernet(other))['a'])", &path).trim(), "v");
+}
+
+#[test]
+fn python_reads_throughout_two_hundred_promotions_and_never_a_staged_value() {
+    const ROUNDS: usize = 200;
+    let (_folder, path) = scene();
+    let backend = backend(&path, KEY);
+    let at = name("a");
+    let mut current = set(&*backend, "a", Value::text("valid 0"));
+    let poll = Poll::start(&path, "MultiFernet([Fernet(other), Fernet(key)])");
+    for round in 1..=ROUNDS {
+        let id = format!("rotation-{round}");
+        let before = fs::read(&path).expect("there");
+        let staged = backend.stage(&at, Value::text(&format!("valid {round}")), &id, CALL).expect("staged");
+        assert_eq!(fs::read(&path).expect("there"), before, "what is staged is not in the file");
+        if round % 20 == 0 {
+            rotate(&*backend, if round % 40 == 0 { KEY } else { OTHER }).expect("rekeyed");
+            // Without the installation's key a version is a fingerprint by the file's own.
+            current = backend.read(&at, None, CALL).expect("there").version.expect("a version");
+        }
+        let new = backend.promote(&at, &staged, &current, CALL).expect("promoted");
+        if round % 3 == 0 {
+            let back = backend.promote(&at, &current, &new, CALL).expect("taken back");
+            assert_eq!(back, current);
+            backend.unstage(&at, &staged, CALL).expect("unstaged");
+            continue;
+        }
+        backend.unstage(&at, &staged, CALL).expect("unstaged");
+        backend.retire(&at, &current, &new, CALL).expect("retired");
+        current = new;
+    }
+    assert!(poll.end() >= 3);
+    let said = python("print(read(MultiFernet([Fernet(other), Fernet(key)])))", &path);
+    assert_eq!(said.trim(), format!("{{'a': 'valid {ROUNDS}'}}"));
+    assert!(!path.with_extension("bin.quarterdeck").exists());
 }
 
 #[test]
