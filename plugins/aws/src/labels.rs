@@ -9,8 +9,8 @@ use quarterdeck_contract::{BackendError, ErrorKind, Result};
 
 const MOVE: &str = "secretsmanager:UpdateSecretVersionStage";
 
-/// How often a label is taken off: after a lost answer some servers have it twice.
-const TRIES: usize = 4;
+/// How often a label is taken off: moto has it once for each attempt whose answer was lost.
+const TRIES: usize = 6;
 
 /// A change that was not answered with yes.
 pub(crate) struct Doubt {
@@ -69,20 +69,20 @@ pub(crate) async fn look_again(ask: &Ask, secret: &str) -> Result<Described> {
 pub(crate) async fn take_off(ask: &Ask, secret: &str, seen: Described, version: &str, labels: &[&str]) -> Result<()> {
     let mut seen = seen;
     for label in labels {
-        let mut tries = 0;
+        let (mut tries, mut done) = (0, false);
         while seen.is_on(version, label) {
             tries += 1;
             let doubt = change_label(ask, secret, label, None, Some(version)).await.err();
-            seen = match (describe(ask, secret).await, doubt) {
+            done |= doubt.is_none();
+            seen = match (look_again(ask, secret).await, doubt) {
+                (Ok(now), _) if !now.is_on(version, label) => now,
                 (Ok(now), None) if tries < TRIES => now,
-                (Ok(now), doubt) if !now.is_on(version, label) => {
-                    drop(doubt);
-                    now
-                }
-                (Ok(_), Some(doubt)) => return Err(doubt.not_done()),
                 (Ok(_), None) => return Err(errors::unknown()),
+                // It was taken off, and what we look at is behind.
+                (Ok(_), Some(doubt)) if done && doubt.error.kind == ErrorKind::Invalid => break,
+                (Ok(_), Some(doubt)) => return Err(doubt.not_done()),
                 (Err(_), Some(doubt)) => return Err(doubt.unseen()),
-                (Err(_), None) => look_again(ask, secret).await?,
+                (Err(error), None) => return Err(error),
             };
         }
     }

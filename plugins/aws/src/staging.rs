@@ -8,7 +8,7 @@
 //! smallest id stays, and one without the own label has won already.
 
 use crate::errors;
-use crate::labels::{Doubt, change_label, look_again, take_off};
+use crate::labels::{change_label, look_again, take_off};
 use crate::name::split;
 use crate::reading::{Described, PENDING, PREVIOUS, describe, get, map_of, no_key, own_label};
 use crate::remote::Ask;
@@ -16,8 +16,9 @@ use crate::writing::{Body, conflict, move_current, put_under};
 use quarterdeck_contract::*;
 use std::time::Duration;
 
-/// How often it is looked who has the stage, and how long between.
-const LOOKS: usize = 15;
+/// How often the stage is asked for, how often it is looked whether others give way, and how long between.
+const TRIES: usize = 5;
+const LOOKS: usize = 50;
 const BETWEEN: Duration = Duration::from_millis(60);
 
 /// Stores a value that nobody reads yet.
@@ -60,52 +61,69 @@ pub(crate) async fn stage(ask: &Ask, name: &SecretName, value: Value, rotation: 
     claim(ask, secret, rotation, seen).await
 }
 
+/// Who has `AWSPENDING`.
+#[derive(PartialEq)]
+enum Standing {
+    Nobody,
+    Ours,
+    /// Ours and others that have not won either and give way.
+    Shared(String),
+    Theirs(String),
+}
+
+impl Standing {
+    fn of(seen: &Described, rotation: &str) -> Self {
+        let others = seen.pending_beside(rotation);
+        let ours = seen.is_on(rotation, PENDING);
+        let gives_way = |other: &String| other.as_str() > rotation && seen.is_on(other, &own_label(other));
+        match others.first() {
+            _ if seen.current.as_deref() == Some(rotation) => Self::Ours,
+            None if ours => Self::Ours,
+            None => Self::Nobody,
+            Some(other) if ours && others.iter().all(gives_way) => Self::Shared(other.clone()),
+            Some(other) => Self::Theirs(other.clone()),
+        }
+    }
+}
+
 /// Gets the stage for our version, or takes our version back.
 async fn claim(ask: &Ask, secret: &str, rotation: &str, seen: Described) -> Result<VersionId> {
-    let own = own_label(rotation);
-    let (mut seen, mut failed, mut looks) = (seen, None::<Doubt>, 0);
+    let (mut seen, mut looks) = (seen, 0);
     loop {
-        let others = seen.pending_beside(rotation);
-        let lost = match others.first() {
-            _ if seen.current.as_deref() == Some(rotation) => return Ok(VersionId(rotation.to_owned())),
-            None if seen.is_on(rotation, PENDING) => {
-                // It has done its work; where it stays, 'unstage' takes it off.
+        let mut doubt = None;
+        match Standing::of(&seen, rotation) {
+            Standing::Ours => {
+                // The own label has done its work. Where it stays, 'unstage' takes it off.
+                let own = own_label(rotation);
                 if seen.is_on(rotation, &own) {
                     let _ = change_label(ask, secret, &own, None, Some(rotation)).await;
                 }
                 return Ok(VersionId(rotation.to_owned()));
             }
-            None => None,
-            Some(other) => {
-                let gives_way = |other: &String| other.as_str() > rotation && seen.is_on(other, &own_label(other));
-                let waits = seen.is_on(rotation, PENDING) && others.iter().all(gives_way) && looks < LOOKS;
-                (!waits).then(|| somebody_elses(other))
+            Standing::Shared(_) if looks < LOOKS => {}
+            Standing::Shared(other) | Standing::Theirs(other) => {
+                return Err(withdrawn(ask, secret, seen, rotation, somebody_elses(&other)).await);
             }
-        };
-        if let Some(error) = lost {
-            return Err(withdrawn(ask, secret, seen, rotation, error).await);
-        }
-        if !seen.is_on(rotation, PENDING) {
-            match failed.take() {
-                // Somebody had it when we asked, and now nobody has.
-                Some(doubt) if doubt.error.kind != ErrorKind::Invalid || looks >= LOOKS => return Err(doubt.not_done()),
-                None if looks >= LOOKS => return Err(errors::unknown()),
-                _ => {
-                    // AWS's own template leaves the stage on what it made current.
-                    let from = seen.current.as_deref().filter(|current| seen.is_on(current, PENDING));
-                    failed = change_label(ask, secret, PENDING, Some(rotation), from).await.err();
-                }
+            Standing::Nobody if looks < TRIES => {
+                // AWS's own template leaves the stage on what it made current.
+                let from = seen.current.as_deref().filter(|current| seen.is_on(current, PENDING));
+                doubt = change_label(ask, secret, PENDING, Some(rotation), from).await.err();
             }
+            Standing::Nobody => return Err(errors::unknown()),
         }
         if looks > 0 {
             tokio::time::sleep(BETWEEN).await;
         }
         looks += 1;
-        seen = match (look_again(ask, secret).await, failed.take()) {
-            (Ok(now), doubt) => {
-                failed = doubt;
-                now
+        seen = match (look_again(ask, secret).await, doubt) {
+            // One that is refused as invalid may have met somebody who has it no more.
+            (Ok(now), Some(doubt))
+                if (doubt.error.kind != ErrorKind::Invalid || looks == TRIES)
+                    && Standing::of(&now, rotation) == Standing::Nobody =>
+            {
+                return Err(doubt.not_done());
             }
+            (Ok(now), _) => now,
             (Err(_), Some(doubt)) => return Err(doubt.unseen()),
             (Err(error), None) => return Err(error),
         };
@@ -184,7 +202,7 @@ async fn withdrawn(ask: &Ask, secret: &str, seen: Described, rotation: &str, err
 pub(crate) fn somebody_elses(other: &str) -> BackendError {
     let current = Some(other.to_owned());
     BackendError::new(ErrorKind::Conflict { current }, format!("another rotation has {PENDING} on version '{other}'"))
-        .hint("Let that rotation end. What a failed one of AWS's own left behind is taken away with 'rotate adopt'.")
+        .hint("Let that rotation end first; 'rotate status' and 'secrets history' tell whose it is.")
 }
 
 /// 8-4-4-4-12 hexadecimal digits.

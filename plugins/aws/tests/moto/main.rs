@@ -4,8 +4,10 @@
 mod answers;
 mod bench;
 mod conformance;
+mod extras;
 mod hostile;
 mod login;
 mod policies;
+mod staging;
 mod trouble;
 mod writing;

@@ -88,6 +88,57 @@ fn the_shipped_policies_are_enough_and_no_more() {
     create(&*operator, "prod/y", "canary-y");
     operator.delete(&at, &Expected::Version(second.clone()), CALL).unwrap();
     assert_eq!(operator.restore(&at, CALL).unwrap(), second);
+
+    let rotation = "7d0f3f6e-0d51-4c6b-9d3a-9a7f0c1e0001";
+    let (stage, cancel) =
+        (|backend: &dyn SecretsBackend| backend.stage(&at, value(), rotation, CALL), "cancel-rotation");
+    is_denied(&no(stage(&*reader)), "PutSecretValue");
+    let third = stage(&*operator).unwrap();
+    is_denied(&no(reader.promote(&at, &third, &second, CALL)), "UpdateSecretVersionStage");
+    is_denied(&no(reader.unstage(&at, &third, CALL)), "UpdateSecretVersionStage");
+    operator.promote(&at, &third, &second, CALL).unwrap();
+    operator.unstage(&at, &third, CALL).unwrap();
+    is_denied(&no(reader.retire(&at, &second, &third, CALL)), "UpdateSecretVersionStage");
+    operator.retire(&at, &second, &third, CALL).unwrap();
+
+    // A schedule whose function is missing; for nobody's sake but the test's.
+    moto.relax();
+    let body = json!({"SecretId": "prod/x", "RotationRules": {"AutomaticallyAfterDays": 30},
+        "RotationLambdaARN": "arn:aws:lambda:us-east-1:123456789012:function:none"});
+    moto.request("RotateSecret", &body);
+    moto.enforce();
+    let extra = Extra { operation: cancel.into(), arguments: [("name".into(), "prod/x".into())].into() };
+    is_denied(&no(reader.extra(&extra, None, CALL)), "CancelRotateSecret");
+    operator.extra(&extra, None, CALL).unwrap();
+}
+
+#[test]
+fn who_may_put_and_not_move_a_stage_is_told_so_and_goes_on_when_it_is_granted() {
+    let moto = Moto::start();
+    moto.secret("CreateSecret", &json!({"Name": "prod/x", "SecretString": "canary-x"}));
+    let half: Vec<String> = ["DescribeSecret", "ListSecretVersionIds", "GetSecretValue", "PutSecretValue"]
+        .iter()
+        .map(|action| format!("secretsmanager:{action}"))
+        .collect();
+    let half: Vec<&str> = half.iter().map(String::as_str).collect();
+    let half = moto.user("half", &allow(&half, "*"));
+    let whole = moto.user("whole", &allow(&["secretsmanager:*"], "*"));
+    moto.enforce();
+    let rotation = "7d0f3f6e-0d51-4c6b-9d3a-9a7f0c1e0002";
+    let by = |user: &(String, String)| backend(setup_as(&moto.address(), user));
+    let stage = |backend: &dyn SecretsBackend| backend.stage(&name("prod/x"), Value::text("canary-y"), rotation, CALL);
+    is_denied(&no(stage(&*by(&half))), "UpdateSecretVersionStage");
+    assert_eq!(read(&*by(&half), "prod/x"), Value::text("canary-x"));
+    assert_eq!(stage(&*by(&whole)).unwrap(), VersionId(rotation.into()));
+}
+
+/// The error names this action and the line that grants it.
+#[track_caller]
+fn is_denied(error: &BackendError, action: &str) {
+    let ErrorKind::Denied { missing, grant } = &error.kind else { panic!("{error} ({:?})", error.kind) };
+    assert_eq!(*missing, format!("secretsmanager:{action}"));
+    let grant: Json = serde_json::from_str(grant).unwrap();
+    assert!(grant["Action"] == **missing && grant["Resource"].as_str().unwrap().ends_with("secret:prod/x-??????"));
 }
 
 #[test]
