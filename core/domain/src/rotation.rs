@@ -25,6 +25,15 @@ impl Policy {
             Environment::Paper => (90, 15),
             Environment::Production | Environment::Demo => (30, 10),
         };
+        Self::new(days, grace_minutes)
+    }
+
+    /// The policy of a key that signs or encrypts (R3.1, S Q4.3): 90 d and 15 min; in QA without grace.
+    pub fn of_keys(environment: Environment) -> Self {
+        if environment == Environment::Qa { Self::of(environment) } else { Self::new(90, 15) }
+    }
+
+    fn new(days: i64, grace_minutes: i64) -> Self {
         Self { period: SignedDuration::from_hours(days * DAY_HOURS), grace: SignedDuration::from_mins(grace_minutes) }
     }
 }
@@ -153,6 +162,16 @@ mod tests {
         assert_eq!(on("2026-01-31T00:00:00Z"), SecretState::Due);
         assert_eq!(on("2026-02-01T00:00:01Z"), SecretState::Overdue);
         assert_eq!(due_at(made, policy), Some(at("2026-01-31T00:00:00Z")));
+    }
+
+    #[test]
+    fn keys_live_as_long_everywhere() {
+        let policy = |environment| {
+            (Policy::of_keys(environment).period.as_hours() / DAY_HOURS, Policy::of_keys(environment).grace.as_mins())
+        };
+        assert_eq!(policy(Environment::Production), (90, 15));
+        assert_eq!(policy(Environment::Paper), (90, 15));
+        assert_eq!(policy(Environment::Qa), (90, 0));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Several files into one table: the later file wins, table by table; a list is replaced as a whole. Paths are anchored
-//! to the folder of the file that says them. Refuses to read anything: text in, table out.
+//! Several files into one table: the later file wins, table by table; a list is replaced as a whole, but for
+//! `[[secret]]`, whose entries are laid on each other by name and layer. Paths are anchored to the folder of the file that
+//! says them. Refuses to read anything: text in, table out.
 
 use super::ConfigError;
 use std::path::Path;
@@ -7,11 +8,12 @@ use toml::{Table, Value};
 
 /// The tables that decide who may do what. In Production they count only from the machine's own, root-owned file: a
 /// file planted in a working folder must not make a Governance officer.
-pub(super) const PRIVILEGED: [&str; 11] = [
+pub(super) const PRIVILEGED: [&str; 12] = [
     "person",
     "plugins",
     "layers",
     "secret",
+    "rotate",
     "boundary",
     "backend",
     "kill_switch",
@@ -47,10 +49,61 @@ pub(super) fn lay(under: &mut Table, over: Table) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {
             (Some(Value::Table(below)), Value::Table(above)) => lay(below, above),
+            (Some(Value::Array(below)), Value::Array(above)) if key == "secret" => lay_secrets(below, above),
             (_, value) => {
                 under.insert(key, value);
             }
         }
+    }
+}
+
+/// What several files say of one secret stands together: its hooks may be said only in some of them. A hook is replaced as
+/// a whole, so that no two are mixed.
+fn lay_secrets(under: &mut Vec<Value>, over: Vec<Value>) {
+    let mut free: Vec<bool> = under.iter().map(|_| true).collect();
+    for entry in over {
+        let is_same = |below: &Value| ["name", "layer"].iter().all(|key| below.get(key) == entry.get(key));
+        let place = under.iter().zip(&free).position(|(below, free)| *free && is_same(below));
+        match (place.and_then(|at| under.get_mut(at).zip(free.get_mut(at))), entry) {
+            (Some((Value::Table(below), free)), Value::Table(above)) => {
+                *free = false;
+                below.extend(above);
+            }
+            (_, entry) => under.push(entry),
+        }
+    }
+}
+
+/// What of a file's `[[secret]]` entries runs a program or calls somebody: the secret, its layer, and the key.
+pub(super) fn armed(table: &Table) -> Vec<(String, Option<String>, &'static str)> {
+    let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+    let entries = table.get("secret").and_then(Value::as_array).into_iter().flatten();
+    let armed = entries.flat_map(|entry| {
+        let keys = ARMS.into_iter().filter(move |key| entry.get(key).is_some_and(|value| is_armed(key, value)));
+        keys.map(move |key| (text(entry, "name").unwrap_or_default(), text(entry, "layer"), key))
+    });
+    armed.collect()
+}
+
+/// Takes that out.
+pub(super) fn disarm(table: &mut Table) {
+    for entry in table.get_mut("secret").and_then(Value::as_array_mut).into_iter().flatten() {
+        let Value::Table(entry) = entry else { continue };
+        for key in ARMS {
+            if entry.get(key).is_some_and(|value| is_armed(key, value)) {
+                entry.remove(key);
+            }
+        }
+    }
+}
+
+/// The keys of `[[secret]]` that may run or call something.
+const ARMS: [&str; 4] = ["generator", "set", "test", "revoke"];
+
+fn is_armed(key: &str, value: &Value) -> bool {
+    match key {
+        "generator" => value.is_table(),
+        _ => ["command", "http", "vault_token"].iter().any(|arm| value.get(arm).is_some()),
     }
 }
 
@@ -153,6 +206,40 @@ mod tests {
         lay(&mut under, parse("[screen]\ntheme='light'\n", Path::new("/b/q.toml")).expect("valid"));
         assert_eq!(under["screen"]["theme"].as_str(), Some("light"));
         assert_eq!(under["screen"]["ascii"].as_bool(), Some(true));
+    }
+
+    #[test]
+    fn what_files_say_of_one_secret_stands_together_and_no_two_hooks_are_mixed() {
+        let of = |text: &str| parse(text, Path::new("/a/q.toml")).expect("valid");
+        let mut under = of("[[secret]]\nname='a'\nperiod='30d'\nset={command=['/bin/x'],stdin='json'}\n\
+                            [[secret]]\nname='a'\nlayer='aws'\nperiod='1d'\n");
+        lay(&mut under, of("[[secret]]\nname='b'\n[[secret]]\nname='a'\ngrace='5m'\nset={by='person',tell='x'}\n"));
+        let secrets = under["secret"].as_array().expect("a list");
+        let names: Vec<_> = secrets.iter().map(|secret| secret["name"].as_str().expect("a name")).collect();
+        assert_eq!(names, ["a", "a", "b"]);
+        assert_eq!((secrets[0]["period"].as_str(), secrets[0]["grace"].as_str()), (Some("30d"), Some("5m")));
+        assert_eq!(
+            secrets[0]["set"].as_table().map(|set| set.keys().cloned().collect()),
+            Some(vec!["by".to_owned(), "tell".into()])
+        );
+        assert!(secrets[1].get("grace").is_none(), "another layer's");
+    }
+
+    #[test]
+    fn what_runs_or_calls_something_is_found_and_taken_out() {
+        let text = "[[secret]]\nname='a'\nlayer='aws'\ngenerator={command=['/x']}\nset={command=['/x']}\n\
+                    test={http={url='https://x'}}\nrevoke={vault_token='https://x',by='person'}\n\
+                    [[secret]]\nname='b'\ngenerator='hex:32'\nset={by='person',tell='do it'}\n";
+        let mut table = parse(text, Path::new("/a/q.toml")).expect("valid");
+        let found = armed(&table);
+        assert_eq!(
+            found.iter().map(|(name, _, key)| format!("{name} {key}")).collect::<Vec<_>>(),
+            ["a generator", "a set", "a test", "a revoke"]
+        );
+        assert!(found.iter().all(|(_, layer, _)| layer.as_deref() == Some("aws")));
+        disarm(&mut table);
+        assert!(armed(&table).is_empty());
+        assert_eq!(table["secret"][1]["set"]["by"].as_str(), Some("person"));
     }
 
     #[test]

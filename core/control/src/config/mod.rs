@@ -5,12 +5,15 @@ mod claims;
 pub mod duration;
 mod market;
 mod merge;
+pub(crate) mod rotation;
 mod schema;
 
 pub(crate) use market::is_engine;
 pub use merge::{distance, nearest};
+pub use rotation::LeftAside;
 pub use schema::{
-    BackendTable, BoundaryTable, EngineTable, File, KeyNames, PersonTable, SecretTable, SettingValue, SourceTable,
+    BackendTable, BoundaryTable, EngineTable, File, HookTable, KeyNames, PersonTable, RotateTable, SecretTable,
+    SettingValue, SourceTable,
 };
 
 use crate::failure::Told;
@@ -126,6 +129,8 @@ pub struct Config {
     pub warnings: Vec<String>,
     /// What every file that counts says of whose a name is: a later file adds to it and takes nothing away.
     pub claims: Vec<Claim>,
+    /// Hooks and generators that run or call something and stand in a file that doesn't count for that.
+    pub left_aside: Vec<LeftAside>,
 }
 
 impl Config {
@@ -136,15 +141,31 @@ impl Config {
             surroundings.config_home().join(FILE_NAME),
             surroundings.cwd.join(FILE_NAME),
         ];
-        let mut warnings = Vec::new();
+        let here = places[2].clone();
+        let (mut warnings, mut left_aside) = (Vec::new(), Vec::new());
         let mut found: Vec<(PathBuf, Table, bool)> = Vec::new();
         for place in places {
             if found.iter().any(|(file, ..)| *file == place) {
                 continue;
             }
-            if let Some((text, by_root, planted)) = read(&place)? {
+            if let Some(Read { text, by_root, planted, alone }) = read(&place)? {
                 let trusted = by_root && place.starts_with(&surroundings.etc);
                 let mut table = merge::parse(&text, &place)?;
+                check_rotation(&table, &place)?;
+                // What a folder brings along runs nothing: whoever made the folder may not be who works in it.
+                if !planted && (place == here || !alone) {
+                    let why = if place == here {
+                        "what runs or calls something counts only from your own file and the machine's"
+                    } else {
+                        "what runs or calls something counts only from a file that nobody else can write"
+                    };
+                    let aside = left_aside_of(&table, &place, why);
+                    warnings.extend(
+                        aside.iter().map(|left| format!("[[secret]] {} {} {}", left.name, left.part, left.why)),
+                    );
+                    left_aside.extend(aside);
+                    merge::disarm(&mut table);
+                }
                 if planted {
                     let why = "it belongs to somebody else, or everybody can write it";
                     strip(&mut table, &merge::PRIVILEGED, &place, why, &mut warnings);
@@ -165,6 +186,7 @@ impl Config {
             if production && !trusted {
                 let etc = surroundings.etc.join(FILE_NAME);
                 let why = format!("in Production it counts only from {} owned by root", etc.display());
+                left_aside.extend(left_aside_of(&table, file, &why));
                 strip(&mut table, &merge::PRIVILEGED, file, &why, &mut warnings);
                 if let Some(toml::Value::Table(inner)) = table.get_mut("environment")
                     && inner.remove("aliases").is_some()
@@ -181,7 +203,7 @@ impl Config {
         })?;
         file.environment.aliases = aliases;
         let files = found.into_iter().map(|(file, ..)| file).collect();
-        let config = Self { file, files, environment, warnings, claims };
+        let config = Self { file, files, environment, warnings, claims, left_aside };
         config.check()?;
         Ok(config)
     }
@@ -263,13 +285,13 @@ impl Config {
             }
         }
         self.check_plugins()?;
-        let durations = self.file.secret.iter().map(|s| (format!("[[secret]] {} period", s.name), &s.period));
+        self.check_rotate()?;
         let sources = self.file.audit.source.iter().map(|s| (format!("[[audit.source]] {} every", s.name), &s.every));
         let backends = self.file.backend.iter().flat_map(|(name, backend)| {
             [(format!("[backend.{name}] every"), &backend.every), (format!("[backend.{name}] within"), &backend.within)]
         });
         let watch = [("[watch] versions".to_owned(), &self.file.watch.versions)];
-        for (key, text) in durations.chain(sources).chain(backends).chain(watch) {
+        for (key, text) in sources.chain(backends).chain(watch) {
             if let Some(Err(what)) = text.as_deref().map(duration::parse) {
                 return wrong(key, what);
             }
@@ -322,9 +344,19 @@ fn lay_all(tables: impl Iterator<Item = Table>) -> Table {
 /// Largest file of configuration.
 const MOST: u32 = 4 << 20;
 
-/// The file's text, whether root alone can have written it, and whether somebody other than root and the user can;
+/// A file that was read.
+struct Read {
+    text: String,
+    /// Root alone can have written it.
+    by_root: bool,
+    /// Somebody other than root and the user can have written it.
+    planted: bool,
+    /// Root's or the user's, and not even a group can write it.
+    alone: bool,
+}
+
 /// `None` when there is no such file.
-fn read(file: &Path) -> Result<Option<(String, bool, bool)>, ConfigError> {
+fn read(file: &Path) -> Result<Option<Read>, ConfigError> {
     let unreadable = |why| ConfigError::Unreadable { file: file.to_owned(), why };
     let open = match ordinary::open(file) {
         Ok(open) => open,
@@ -335,9 +367,28 @@ fn read(file: &Path) -> Result<Option<(String, bool, bool)>, ConfigError> {
     let by_root = ordinary::is_roots_alone(&open).map_err(unreadable)?;
     let facts = open.metadata().map_err(unreadable)?;
     let own = rustix::process::geteuid().as_raw();
-    let planted = (facts.uid() != 0 && facts.uid() != own) || facts.mode() & 0o002 != 0;
+    let strange = facts.uid() != 0 && facts.uid() != own;
+    let planted = strange || facts.mode() & 0o002 != 0;
+    let alone = !strange && facts.mode() & 0o022 == 0;
     let text = ordinary::text_of(open, MOST).map_err(unreadable)?;
-    Ok(Some((text, by_root, planted)))
+    Ok(Some(Read { text, by_root, planted, alone }))
+}
+
+/// What one file says of rotations, so that an error names the file.
+fn check_rotation(table: &Table, file: &Path) -> Result<(), ConfigError> {
+    let tables: File = table.clone().try_into().unwrap_or_default();
+    let all = rotation::rotate(&tables.rotate).and_then(|()| tables.secret.iter().try_for_each(rotation::secret));
+    all.map_err(|error| match error {
+        ConfigError::Value { key, what } => ConfigError::Value { key: format!("{} {key}", file.display()), what },
+        other => other,
+    })
+}
+
+/// What of a file runs or calls something and doesn't count.
+fn left_aside_of(table: &Table, file: &Path, why: &str) -> Vec<LeftAside> {
+    let armed = merge::armed(table).into_iter();
+    let why = format!("of {} was left aside: {why}", file.display());
+    armed.map(|(name, layer, part)| LeftAside { name, layer, part, why: why.clone() }).collect()
 }
 
 /// Takes tables out of a file, loudly.
@@ -364,7 +415,7 @@ fn strip_of_another(
         return;
     }
     let why = format!("it belongs to {}, and this session is in {}", owner.title(), here.title());
-    strip(table, &["backend", "secret", "layers", "kill_switch", "engine", "market"], file, &why, warnings);
+    strip(table, &["backend", "secret", "rotate", "layers", "kill_switch", "engine", "market"], file, &why, warnings);
 }
 
 /// The names that mean an environment: in Production root's alone, and elsewhere root's before everybody's.

@@ -29,6 +29,8 @@ pub struct File {
     pub plugins: PluginsTable,
     /// What is known of single secrets.
     pub secret: Vec<SecretTable>,
+    /// How this environment's secrets are rotated.
+    pub rotate: RotateTable,
     /// Names that belong to one environment alone.
     pub boundary: Vec<BoundaryTable>,
     /// How often layers are looked at for versions that somebody else made.
@@ -202,6 +204,86 @@ pub struct SecretTable {
     pub class: Option<String>,
     /// Whose it is, where the name doesn't tell.
     pub environment: Option<String>,
+    /// The layer whose secret is meant, where several hold the name.
+    pub layer: Option<String>,
+    /// Both values are valid for so long: `10m`; `0s` is none.
+    pub grace: Option<String>,
+    /// How a new value comes about: `password:32`, `typed`, or a table with a command.
+    pub generator: Option<toml::Value>,
+    /// `ask`, `wait` or `force`.
+    pub retire: Option<String>,
+    /// `zero` or `brief`.
+    pub downtime: Option<String>,
+    /// The watcher begins it when it is due.
+    pub scheduled: Option<bool>,
+    /// Makes a new value known where it is used.
+    pub set: Option<HookTable>,
+    /// Tries a value.
+    pub test: Option<HookTable>,
+    /// Makes an old value invalid.
+    pub revoke: Option<HookTable>,
+}
+
+/// `[secret.set]`, `[secret.test]`, `[secret.revoke]`: one of `command`, `http`, `vault_token` and `by`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HookTable {
+    /// The program by its whole path, and its words.
+    pub command: Option<Vec<String>>,
+    /// An HTTP call.
+    pub http: Option<HttpTable>,
+    /// The server that a Vault token is looked up at.
+    pub vault_token: Option<String>,
+    /// `person`.
+    pub by: Option<String>,
+    /// What a person does, and where.
+    pub tell: Option<String>,
+    /// Given up after: `20s`.
+    pub within: Option<String>,
+    /// What a command finds on its standard input: `value` or `json`.
+    pub stdin: Option<String>,
+}
+
+/// `http` of a hook.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpTable {
+    /// `GET`, `POST`, `PUT`, `DELETE`.
+    pub method: Option<String>,
+    /// Where.
+    pub url: String,
+    /// The header that carries the value.
+    pub header: Option<String>,
+    /// Stands before the value in it.
+    pub before: Option<String>,
+}
+
+/// `[rotate]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RotateTable {
+    /// Time from one rotation to the next, in the place of the environment's.
+    pub period: Option<String>,
+    /// Both values are valid for so long, in the place of the environment's.
+    pub grace: Option<String>,
+    /// `ask`, `wait` or `force`.
+    pub retire: Option<String>,
+    /// The role that confirms in Paper.
+    pub confirm: Option<String>,
+    /// The errors that lead back.
+    pub watch: RotateWatchTable,
+}
+
+/// `[rotate.watch]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RotateWatchTable {
+    /// So many log-in errors; 0 switches it off.
+    pub errors: Option<u32>,
+    /// In so long a time.
+    pub within: Option<String>,
+    /// The audit sources that are heard; all when it is left out.
+    pub sources: Option<Vec<String>>,
 }
 
 /// `[watch]`

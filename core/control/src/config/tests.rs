@@ -189,3 +189,85 @@ fn an_alias_is_a_plain_word_that_is_no_environments_own() {
         assert!(matches!(loaded, Err(ConfigError::Value { .. })), "{alias}: {loaded:?}");
     }
 }
+
+const ARMED: &str = "[[secret]]\nname = 'a'\nperiod = '7d'\ngenerator = { command = ['/bin/false'] }\n\
+                     [secret.set]\ncommand = ['/bin/false']\n[secret.revoke]\nby = 'person'\ntell = 'at the portal'\n";
+
+#[test]
+fn a_working_folders_file_runs_nothing_and_keeps_the_rest() {
+    let folder = house(&[("work/quarterdeck.toml", ARMED)]);
+    let config = Config::load(&world(folder.path(), &[]), Wanted::Named("qa")).expect("it loads");
+    let secret = config.secret_in("fernet", "a").expect("its entry");
+    assert!(secret.set.is_none() && secret.generator.is_none());
+    assert_eq!(secret.period.as_deref(), Some("7d"));
+    assert!(secret.revoke.is_some(), "a person is asked, nothing is run");
+    assert_eq!(config.left_aside.iter().map(|left| left.part).collect::<Vec<_>>(), ["generator", "set"]);
+    let said = config.warnings.iter().filter(|warning| warning.starts_with("[[secret]] a ")).count();
+    assert_eq!(said, 2, "{:?}", config.warnings);
+}
+
+#[test]
+fn commands_count_from_the_users_own_file_and_a_later_file_adds_to_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let later = "[[secret]]\nname = 'a'\ngrace = '5m'\n";
+    let folder = house(&[("home/.config/quarterdeck/quarterdeck.toml", ARMED), ("work/quarterdeck.toml", later)]);
+    let home = folder.path().join("home").display().to_string();
+    let load = || Config::load(&world(folder.path(), &[("HOME", &home)]), Wanted::Named("qa")).expect("it loads");
+    let own = folder.path().join("home/.config/quarterdeck/quarterdeck.toml");
+    let mode = |mode| std::fs::set_permissions(&own, std::fs::Permissions::from_mode(mode)).expect("ours");
+    mode(0o644);
+    let config = load();
+    let secret = config.secret_in("fernet", "a").expect("its entry");
+    assert!(secret.set.is_some() && secret.generator.is_some() && config.left_aside.is_empty());
+    assert_eq!((secret.period.as_deref(), secret.grace.as_deref()), (Some("7d"), Some("5m")));
+    mode(0o664);
+    assert_eq!(load().left_aside.len(), 2, "a group could write it");
+}
+
+#[test]
+fn in_production_rotation_is_roots_to_configure() {
+    let text = format!("[rotate]\nretire = 'force'\n{ARMED}");
+    let folder = house(&[("home/.config/quarterdeck/quarterdeck.toml", &text)]);
+    let home = folder.path().join("home").display().to_string();
+    let config =
+        Config::load(&world(folder.path(), &[("HOME", &home)]), Wanted::Named("production")).expect("it loads");
+    assert!(config.file.secret.is_empty() && config.file.rotate.retire.is_none());
+    assert_eq!(config.left_aside.len(), 2);
+    assert!(config.warnings.iter().any(|warning| warning.contains("[rotate]")), "{:?}", config.warnings);
+}
+
+#[test]
+fn what_is_said_of_a_rotation_wrongly_is_named_with_its_file_and_key() {
+    for (text, want) in [
+        ("[[secret]]\nname='a'\ngrace='5'\n", "work/quarterdeck.toml [[secret]] a grace: '5' is not a duration"),
+        ("[[secret]]\nname='a'\ngrace='2d'\nperiod='1d'\n", "[[secret]] a grace: it is not shorter"),
+        ("[[secret]]\nname='a'\ngenerator='pasword:32'\n", "did you mean 'password'"),
+        ("[[secret]]\nname='a'\nretire='asq'\n", "did you mean 'ask'"),
+        ("[[secret]]\nname='a'\nlayer='fernt'\n", "did you mean 'fernet'"),
+        ("[[secret]]\nname='a'\nschedule=true\n", "did you mean 'scheduled'"),
+        ("[[secret]]\nname='a'\n[secret.set]\ncomand=['x']\n", "did you mean 'command'"),
+        ("[[secret]]\nname='a'\n[secret.set]\nby='person'\n", "[[secret]] a set: 'tell' is missing"),
+        (
+            "[rotate]\nconfirm='tradr'\n",
+            "[rotate] confirm: there is no role that can confirm 'tradr'; did you mean 'trader'",
+        ),
+        ("[rotate.watch]\nerrors=9999\n", "[rotate.watch] errors: 9999 is more"),
+        ("[rotate.watch]\nsources=['ordrs']\n[[audit.source]]\nname='orders'\npath='o'\n", "did you mean 'orders'"),
+        ("[rotate.wach]\nerrors=1\n", "did you mean 'watch'"),
+    ] {
+        let folder = house(&[("work/quarterdeck.toml", text)]);
+        let said = Config::load(&world(folder.path(), &[]), Wanted::AsConfigured).expect_err("wrong").to_string();
+        assert!(said.contains(want), "{text}: {said}");
+    }
+}
+
+#[test]
+fn an_entry_that_names_the_layer_comes_before_one_that_names_none() {
+    let text = "[[secret]]\nname='a'\nperiod='1d'\n[[secret]]\nname='a'\nlayer='vault'\nperiod='2d'\n\
+                [[secret]]\nname='b'\nkey='k'\nlayer='aws'\n";
+    let folder = house(&[("work/quarterdeck.toml", text)]);
+    let config = Config::load(&world(folder.path(), &[]), Wanted::Named("qa")).expect("it loads");
+    let period = |layer: &str| config.secret_in(layer, "a").and_then(|secret| secret.period.clone());
+    assert_eq!((period("vault").as_deref(), period("aws").as_deref()), (Some("2d"), Some("1d")));
+    assert!(config.secret_in("aws", "k").is_some() && config.secret_in("fernet", "k").is_none());
+}
