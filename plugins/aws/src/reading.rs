@@ -30,6 +30,9 @@ const OWN: &str = "quarterdeck-rotation-";
 /// Entries of a page at most, which is AWS's own limit.
 const PAGE: u32 = 100;
 
+/// Of so many pending versions it is asked when they were made.
+const MOST_DATED: usize = 20;
+
 /// Our label on the version of this rotation.
 pub(crate) fn own_label(rotation: &str) -> String {
     format!("{OWN}{rotation}")
@@ -50,7 +53,8 @@ pub(crate) async fn list(ask: &Ask, settings: &Settings, page: &PageRequest) -> 
     }
 }
 
-/// The pending versions of all secrets of the layer, by name; several of one secret with a space between.
+/// The pending versions of the layer: by name the version's id, which is its rotation's, and the Unix second in which it
+/// was made. Of several of one secret, the one that keeps others from staging.
 pub(crate) async fn pendings(ask: &Ask, settings: &Settings) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     let mut after = None;
@@ -58,16 +62,23 @@ pub(crate) async fn pendings(ask: &Ask, settings: &Settings) -> Result<Vec<(Stri
         let (known, next) = listed_secrets(ask, settings, "", PAGE, after).await?;
         for secret in known.iter().filter(|secret| secret.deleted_date().is_none()) {
             let versions = secret.secret_versions_to_stages().into_iter().flatten();
-            let versions = versions.map(|(id, labels)| version(id, labels));
-            let mut ids: Vec<String> = versions.filter_map(|version| version.rotation).collect();
-            ids.sort();
-            found.extend(secret.name().filter(|_| !ids.is_empty()).map(|name| (name.to_owned(), ids.join(" "))));
+            let versions = versions.map(|(id, labels)| version(id, labels)).filter(|one| one.rotation.is_some());
+            let holds_stage = |one: &VersionInfo| one.labels.iter().any(|label| label == PENDING);
+            let first = versions.min_by_key(|one| (!holds_stage(one), one.id.clone()));
+            found.extend(secret.name().map(str::to_owned).zip(first.map(|one| one.id.0)));
         }
         after = next;
         if after.is_none() {
-            return Ok(found);
+            break;
         }
     }
+    // A listing tells no version's date.
+    for (name, id) in found.iter_mut().take(MOST_DATED) {
+        let versions = listed(ask, name).await.unwrap_or_default();
+        let made = versions.iter().find(|one| one.version_id() == Some(id)).and_then(|one| one.created_date());
+        id.extend(made.map(|date| format!(" {}", date.secs())));
+    }
+    Ok(found)
 }
 
 /// One page of AWS's own, and where the next begins.

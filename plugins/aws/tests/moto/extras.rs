@@ -66,8 +66,18 @@ fn pending_versions_are_found_in_pages_of_names() {
     no(backend.stage(&name("strays/b"), Value::text("canary-new"), TWO, CALL));
     proxy.heal();
     proxy.forget();
+    let told = ask(&*backend, "pendings", &[]).unwrap();
+    let told: Vec<_> = told.iter().map(|(name, told)| (name.as_str(), told.split_once(' ').unwrap())).collect();
+    let [("strays/a", (ONE, made)), ("strays/b", (TWO, _))] = told.as_slice() else { panic!("{told:?}") };
+    assert!(made.parse::<i64>().unwrap() > 1_700_000_000);
+    let list = "POST / secretsmanager.ListSecrets";
+    let dates = "POST / secretsmanager.ListSecretVersionIds";
+    assert_eq!(proxy.seen(), [list, dates, dates], "names by the page, dates of what is pending alone");
+    // Who may not list versions is told of them without their dates.
+    let denied = json!({"__type": "AccessDeniedException", "message": "no"}).to_string();
+    let headers = vec![("Content-Type", "application/x-amz-json-1.1")];
+    proxy.set_for("ListSecretVersionIds", Fault::Answer { status: 400, headers, body: denied });
     assert_eq!(ask(&*backend, "pendings", &[]).unwrap(), results(&[("strays/a", ONE), ("strays/b", TWO)]));
-    assert_eq!(proxy.seen(), ["POST / secretsmanager.ListSecrets"]);
 }
 
 /// A server that answers as these secrets' AWS, and hands on what it was asked. The real function can't run here: what is
