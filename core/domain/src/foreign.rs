@@ -1,7 +1,8 @@
 //! Reads a line of any audit file, our own and other programs', into the four texts that the tail shows. Refuses a
 //! line's own word on its severity, and raw bytes: every text that leaves is redacted and sanitised.
 //!
-//! Known are S Q5.1 (ours and others'), S Q2.5 and the guide's schema; other JSON, and what is no JSON, is shown raw.
+//! Known are S Q5.1 (ours and others'), S Q2.5, the guide's schema, and the audit device of Vault and OpenBao; other JSON,
+//! and what is no JSON, is shown raw.
 
 use crate::audit::{AuditLine, Fields, Place};
 use crate::catalogue::EventKind;
@@ -145,6 +146,13 @@ struct Shape<'a> {
     at_timestamp: Option<&'a RawValue>,
     #[serde(borrow)]
     ts: Option<&'a RawValue>,
+    /// Vault's audit device: `request` or `response`, what was asked, and who asked it.
+    #[serde(borrow, rename = "type")]
+    what: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request: Option<&'a RawValue>,
+    #[serde(borrow)]
+    auth: Option<&'a RawValue>,
     /// Our own journal's typed data.
     #[serde(borrow, rename = "_d")]
     own: Option<&'a RawValue>,
@@ -183,6 +191,34 @@ struct ResultShape<'a> {
 }
 
 #[derive(Deserialize)]
+struct VaultRequest<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    operation: Option<&'a RawValue>,
+    #[serde(borrow)]
+    path: Option<&'a RawValue>,
+    #[serde(borrow)]
+    mount_point: Option<&'a RawValue>,
+    #[serde(borrow)]
+    mount_type: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct VaultAuth<'a> {
+    #[serde(borrow)]
+    display_name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct VaultRole<'a> {
+    #[serde(borrow)]
+    role_name: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
 struct DetailsShape<'a> {
     #[serde(borrow)]
     secret_key: Option<&'a RawValue>,
@@ -207,6 +243,7 @@ impl<'a> Shape<'a> {
             (Some(_), Some(result)) if is_object(result) => self.nested()?,
             (Some(_), None) if self.success.is_some() => self.guides()?,
             (None, Some(result)) if !is_object(result) && self.action.is_some() => self.trail()?,
+            (None, None) if self.request.is_some_and(is_object) => self.vault()?,
             _ => return None,
         };
         told.at = self.at();
@@ -290,6 +327,55 @@ impl<'a> Shape<'a> {
             verb: "".into(),
             environment: self.environment(),
             id: of(|details| details.client_order_id.or(details.order_id)).unwrap_or_default(),
+            more: String::new(),
+        })
+    }
+
+    /// The audit device of Vault and OpenBao: a line for the request and one for its answer, which alone says how it came
+    /// out. A path of a key-value mount is the secret's own name.
+    fn vault(&self) -> Option<Told<'a>> {
+        let request: VaultRequest<'a> = parse(self.request?)?;
+        let path = scalar(request.path?);
+        let is_answer = match &*scalar(self.what?) {
+            "response" => true,
+            "request" => false,
+            _ => return None,
+        };
+        let verb = capitals(scalar(request.operation?));
+        let mount = request.mount_point.map_or("".into(), scalar);
+        let rest = path.strip_prefix(&*mount).unwrap_or(&path);
+        let is_kv = request.mount_type.map(scalar).is_some_and(|kind| kind == "kv");
+        let secret = ["data/", "metadata/", "subkeys/"].into_iter().find(|part| is_kv && rest.starts_with(part));
+        let is_login = path.starts_with("auth/") && path.split('/').any(|part| part == "login");
+        let kind = match (secret, &*verb) {
+            _ if !is_answer => "VAULT_REQUEST".to_owned(),
+            _ if is_login => "LOGIN".into(),
+            (Some("metadata/" | "subkeys/"), _) => "SECRET_INSPECTED".into(),
+            (_, "READ") if is_kv => "SECRET_READ".into(),
+            (_, "CREATE" | "UPDATE" | "PATCH") if is_kv => "SECRET_WRITE".into(),
+            (_, "DELETE") if is_kv => "SECRET_DELETE".into(),
+            (_, "LIST" | "SCAN") if is_kv => "SECRET_LIST".into(),
+            (_, verb) => format!("VAULT_{verb}"),
+        };
+        let error = self.error.map(scalar).filter(|error| !error.is_empty() && error != "null");
+        let code = error.map(|error| match error.contains("permission denied") {
+            true => Cow::Borrowed("PERMISSION_DENIED"),
+            false => error,
+        });
+        let auth: Option<VaultAuth<'a>> = self.auth.and_then(parse);
+        let role = |auth: &VaultAuth<'a>| auth.metadata.and_then(parse).and_then(|role: VaultRole<'a>| role.role_name);
+        let actor = auth.as_ref().and_then(|auth| role(auth).or(auth.display_name)).map(scalar);
+        Some(Told {
+            at: None,
+            actor: actor.filter(|actor| !actor.is_empty() && actor != "null").unwrap_or(NOTHING.into()),
+            kind: kind.into(),
+            resource: Cow::Owned(rest[secret.map_or(0, str::len)..].to_owned()),
+            result: is_answer.then_some(if code.is_some() { Status::Failure } else { Status::Success }),
+            code,
+            duration_ms: None,
+            verb,
+            environment: self.environment(),
+            id: request.id.map_or("".into(), scalar),
             more: String::new(),
         })
     }

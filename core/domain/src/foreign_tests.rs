@@ -99,6 +99,27 @@ fn the_guides_log_is_read_and_its_mask_is_not_shown() {
 }
 
 #[test]
+fn vaults_audit_device_is_read_with_its_answers_alone_as_reads() {
+    let sample = r#"{"time":"2026-11-08T14:30:15.042Z","type":"response","auth":{"client_token":"hmac-sha256:ab","display_name":"approle","metadata":{"role_name":"beta-us"}},"request":{"id":"5b","operation":"read","mount_point":"secret/","mount_type":"kv","path":"secret/data/prod/trader/key","remote_address":"10.0.0.1"},"response":{"data":{"data":{"password":"hmac-sha256:cd"}}}}"#;
+    expect(sample, "beta-us", "SECRET_READ", "prod/trader/key", "ok", Severity::Info);
+    let asked = sample.replace("\"response\",\"auth\"", "\"request\",\"auth\"");
+    expect(&asked, "beta-us", "VAULT_REQUEST", "prod/trader/key", "", Severity::Info);
+    let denied = sample.replace("\"time\"", "\"error\":\"1 error occurred:\\n\\t* permission denied\\n\\n\",\"time\"");
+    expect(&denied, "beta-us", "SECRET_READ", "prod/trader/key", "DENIED PERMISSION_DENIED", Severity::Major);
+    let keys =
+        sample.replace("secret/data/", "secret/metadata/").replace(",\"metadata\":{\"role_name\":\"beta-us\"}", "");
+    expect(&keys, "approle", "SECRET_INSPECTED", "prod/trader/key", "ok", Severity::Info);
+    let one = sample.replace("secret/data/prod", "secret/prod");
+    expect(&one, "beta-us", "SECRET_READ", "prod/trader/key", "ok", Severity::Info);
+    let login = sample
+        .replace("secret/data/prod/trader/key", "auth/approle/login")
+        .replace("\"time\"", "\"error\":\"invalid secret id\",\"time\"");
+    expect(&login, "beta-us", "LOGIN", "auth/approle/login", "rejected invalid secret id", Severity::Minor);
+    let other = sample.replace("\"type\":\"response\"", "\"type\":\"panic\"");
+    assert_eq!(shown(&other).1, "JSON", "a type that it has not got");
+}
+
+#[test]
 fn a_lines_own_severity_is_not_believed() {
     let line = r#"{"timestamp":"2025-11-08T14:30:15Z","severity":"CRITICAL","level":"fatal","event_type":"order_cancel","success":true}"#;
     assert_eq!(shown(line).4, Severity::Info);
