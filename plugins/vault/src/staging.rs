@@ -137,6 +137,13 @@ pub(crate) async fn settled<T>(doing: &str, mut attempt: impl AsyncFnMut() -> Re
     }))
 }
 
+/// There is nothing that a staged value could follow.
+pub(crate) fn no_value_yet(name: &SecretName) -> BackendError {
+    BackendError::not_found(name)
+        .doing(format!("staging a value for '{name}'"))
+        .hint("Set its first value ('secrets set'); rotate it from then on.")
+}
+
 /// Another rotation's value is staged.
 pub(crate) fn taken(name: &SecretName, rotation: &str) -> BackendError {
     let what = format!("the value of another rotation, {rotation}, is staged for '{name}'");

@@ -195,7 +195,7 @@ impl Kv1<'_> {
         settled(&doing, async || {
             let known = self.known(&at.path).await?;
             let Some(Known { live, id, staged, .. }) = known else {
-                return Err(BackendError::not_found(name).doing(doing.clone()));
+                return Err(no_value_yet(name));
             };
             if id == rotation {
                 return Ok(Some(VersionId(id)));

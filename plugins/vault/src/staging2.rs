@@ -8,12 +8,16 @@ use crate::inspect::created_at;
 use crate::kv2::{Kv2, Latest, id, number};
 use crate::listing::is_gone;
 use crate::name::Place;
-use crate::refusal::line;
 use crate::staging::*;
 use quarterdeck_contract::*;
 use serde_json::{Value as Json, json};
+use std::time::Duration;
+use tokio::time::Instant;
 use vaultrs::api::kv2::requests::{DeleteSecretMetadataRequest, DestroySecretVersionsRequest};
 use zeroize::Zeroizing;
+
+/// What is only for people's eyes keeps nobody waiting.
+const LABELLED_WITHIN: Duration = Duration::from_secs(1);
 
 impl Kv2<'_> {
     /// What is staged for a secret. One look where nothing is; no value where the server tells keys without them.
@@ -79,15 +83,16 @@ impl Kv2<'_> {
 
     /// The whole content that a value makes, and the version it follows.
     async fn to_come(&self, name: &SecretName, at: &Place, value: &Value) -> Result<(Tree, u64)> {
+        let gone = |error: BackendError| if error.kind == ErrorKind::NotFound { no_value_yet(name) } else { error };
         let Some(key) = &at.key else {
             let content = content::map(value, false)?;
             return match self.latest(&at.path).await? {
                 Latest::Live(current) => Ok((content, current)),
                 // The read says which of the three it is.
-                _ => self.read(&at.path, None).await.map(|found| (content, found.version)),
+                _ => self.read(&at.path, None).await.map(|found| (content, found.version)).map_err(gone),
             };
         };
-        let mut found = self.read(&at.path, None).await?;
+        let mut found = self.read(&at.path, None).await.map_err(gone)?;
         if content::raw(&found.tree, Some(key)).is_none() {
             return Err(crate::backend::no_key(name, at));
         }
@@ -100,7 +105,8 @@ impl Kv2<'_> {
         let about = json!({ "custom_metadata": { "quarterdeck-rotation": rotation } });
         let need = self.need("metadata", path, "update", format!("labelling '{path}'"));
         let ask = Ask::post(&need.path, Zeroizing::new(about.to_string().into_bytes()));
-        let _ = self.client.ask_if_allowed(&ask, &need, self.until).await;
+        let until = self.until.min(Instant::now() + LABELLED_WITHIN);
+        let _ = self.client.ask_if_allowed(&ask, &need, until).await;
     }
 
     pub(crate) async fn promote(
@@ -197,23 +203,22 @@ impl Kv2<'_> {
         }
     }
 
-    /// Ends a shadow with all its versions. Where the policy has no 'delete' on its metadata its value is destroyed, and an
-    /// empty name stays.
+    /// Ends a shadow with all its versions. Where the policy has no 'delete' on its metadata an empty name stays, its value
+    /// destroyed; where it has no 'destroy' either, deleted, as the old versions of the secret are.
     async fn discard(&self, path: &str, number: u64, doing: &str) -> Result<()> {
         let path = pending_path(path);
-        let request = DeleteSecretMetadataRequest { mount: self.mounted.mount.clone(), path: path.clone() };
+        let mount = || self.mounted.mount.clone();
+        let request = DeleteSecretMetadataRequest { mount: mount(), path: path.clone() };
         let need = self.need("metadata", &path, "delete", doing.to_owned());
         if let Some(answer) = self.client.ask_if_allowed(&request, &need, self.until).await? {
             return self.done(answer, need);
         }
-        let request = DestroySecretVersionsRequest {
-            mount: self.mounted.mount.clone(),
-            path: path.clone(),
-            versions: vec![number],
-        };
+        let request = DestroySecretVersionsRequest { mount: mount(), path: path.clone(), versions: vec![number] };
         let need = self.need("destroy", &path, "update", doing.to_owned());
-        let need = need.granted_by(line(&self.mounted.api("destroy", &path), &["update"]));
-        self.done(self.client.ask(&request, &need, self.until).await?, need)
+        if let Some(answer) = self.client.ask_if_allowed(&request, &need, self.until).await? {
+            return self.done(answer, need);
+        }
+        self.delete_version(&path, number, doing).await
     }
 
     pub(crate) async fn retire(

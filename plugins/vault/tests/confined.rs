@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const CALL: Call = Call { within: PATIENCE };
 const TESTS: &[runner::Test] = &[
     ("it_conforms", it_conforms),
+    ("it_conforms_on_version_1", it_conforms_on_version_1),
+    ("what_is_staged_is_told", what_is_staged_is_told),
     ("an_agents_file_is_read_again", an_agents_file_is_read_again),
     ("without_an_address_it_says_so", without_an_address_it_says_so),
 ];
@@ -72,6 +74,32 @@ fn it_conforms() {
     let fixture = Fixture::new(Box::new(hosted), present, name("no/such"));
     // Raft takes no larger entry than 1 MiB.
     conformance::run(&fixture.writable("suite/").float_numbers().biggest(512 << 10));
+}
+
+fn it_conforms_on_version_1() {
+    let server = OpenBao::raft();
+    server.mount("old", 1);
+    server.root("POST", "old/broker/password", &json!({ "value": "canary-plain-1" }));
+    let mut settings = at(&server);
+    settings.extend([("mount", "old".to_owned()), ("kv", "1".to_owned())]);
+    let present = vec![(name("broker/password"), Value::text("canary-plain-1"))];
+    let fixture =
+        Fixture::new(Box::new(hosted(&settings, &[("token", server.root_token())])), present, name("no/such"));
+    conformance::run(&fixture.writable("suite/").biggest(512 << 10));
+}
+
+fn what_is_staged_is_told() {
+    let server = OpenBao::raft();
+    server.write("x/key", &json!({ "value": "canary-1" }));
+    let hosted = hosted(&at(&server), &[("token", server.root_token())]);
+    let rotation = "5b0f3f6e-0d51-4c6b-9d3a-9a7f0c1e0001";
+    hosted.stage(&name("x/key"), Value::text("canary-2"), rotation, CALL).expect("staged");
+    let extra = Extra { operation: "pendings".into(), arguments: Default::default() };
+    assert_eq!(hosted.describe().extras, ["pendings"]);
+    let told = hosted.extra(&extra, None, CALL).expect("told").results;
+    assert!(told.len() == 1 && told["x/key"].starts_with(rotation), "{told:?}");
+    // What was staged and for whom stands in no line of the server's own log of requests.
+    assert!(!server.audit_log().contains("canary"));
 }
 
 fn an_agents_file_is_read_again() {

@@ -20,6 +20,8 @@ pub enum Fault {
     Refuse,
     /// The connection is taken, the request is read, and nothing ever comes. What was caught stays so when healed.
     HalfOpen,
+    /// The server gets the request and answers it, and the connection is reset instead.
+    Lose,
     /// This answer instead of the server's. Only with HTTP.
     Answer {
         /// The status.
@@ -127,6 +129,12 @@ impl Proxy {
     pub fn set_for(&self, part: &str, fault: Fault) {
         assert!(self.shared.http, "bytes have no path");
         self.order(Rule { fault, part: part.into(), times: None });
+    }
+
+    /// The next requests have it whose line has this part, so many.
+    pub fn set_for_times(&self, part: &str, fault: Fault, times: usize) {
+        assert!(self.shared.http, "bytes have no path");
+        self.order(Rule { fault, part: part.into(), times: Some(times) });
     }
 
     /// No faults from now on.
@@ -251,7 +259,8 @@ impl Shared {
         }
         let keep = match fault {
             Some(Fault::Truncate(keep)) => Some(keep),
-            Some(fault) if !self.suffer(&client, &fault)? => return Ok(()),
+            Some(Fault::Lose) => None,
+            Some(ref fault) if !self.suffer(&client, fault)? => return Ok(()),
             _ => None,
         };
 
@@ -264,6 +273,9 @@ impl Shared {
         server.write_all(&[request.as_bytes(), &body].concat())?;
         let mut whole = Vec::new();
         server.read_to_end(&mut whole)?;
+        if fault == Some(Fault::Lose) {
+            return reset(&client);
+        }
         let begins = whole.windows(4).position(|four| four == b"\r\n\r\n").map_or(0, |end| end + 4);
         let end = keep.map_or(whole.len(), |keep| whole.len().min(begins + keep));
         let mut client = client;
@@ -275,6 +287,7 @@ impl Shared {
         let fault = self.due("");
         let keep = match fault {
             Some(Fault::Truncate(keep)) => keep as u64,
+            Some(Fault::Lose) => 0,
             Some(fault) if !self.suffer(&client, &fault)? => return Ok(()),
             _ => u64::MAX,
         };
@@ -301,7 +314,7 @@ impl Shared {
             // A refusal that comes while a request is on its way is a reset, as of a server that is killed.
             Fault::Reset | Fault::Refuse => reset(client).map(|()| false),
             Fault::HalfOpen => io::copy(&mut &*client, &mut io::sink()).map(|_| false),
-            Fault::Answer { .. } | Fault::Truncate(_) => Ok(true),
+            Fault::Answer { .. } | Fault::Truncate(_) | Fault::Lose => Ok(true),
         }
     }
 

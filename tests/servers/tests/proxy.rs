@@ -54,6 +54,12 @@ fn every_fault_is_seen_and_healed() {
     proxy.heal();
     good();
 
+    proxy.set_for_times("/v1/secret/", Fault::Lose, 1);
+    assert!(ask(&proxy, "/v1/sys/health").is_ok(), "another path's");
+    let error = ask(&proxy, "/v1/secret/data/a").expect_err("the answer is lost");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    good();
+
     proxy.forget();
     good();
     assert_eq!((proxy.count("GET /v1/secret/data/"), proxy.connections()), (1, 1));
