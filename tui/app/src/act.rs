@@ -11,6 +11,8 @@ use crate::list::{Move, SecretId};
 use crate::model::{Access, Bell, Model, Overlay, Reveal, Screen, Weight};
 use crate::news::Message;
 use crate::over;
+use crate::rotate;
+use crate::rotation::Stage;
 use crate::switch;
 use crate::tries::Deed;
 use crate::update::tell;
@@ -51,6 +53,7 @@ pub(crate) fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
             *place = 0;
         }
         (Some(Overlay::KillSwitch(dialog)), _) => switch::paste(dialog, text),
+        (Some(Overlay::Rotation(asking)), _) => rotate::paste(asking, text),
         (Some(overlay), _) => hold::paste(overlay, text),
         (None, None) => {}
         (None, Some(entry)) => {
@@ -93,6 +96,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Quit => return quit(model),
         Action::Suspend => {
             hide(model);
+            rotate::close(model);
             switch::disarm(model);
             return vec![Effect::Suspend];
         }
@@ -101,6 +105,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Secrets => go_to(model, Screen::Secrets),
         Action::Audit => go_to(model, Screen::Audit),
         Action::Backends => go_to(model, Screen::Backends),
+        Action::Rotations => rotations(model),
         Action::Alarms => not_built(model, "4 alarms", "MAJOR and CRITICAL lines: 3, then w and e"),
         Action::Approvals => not_built(model, "5 approvals", "what needs one is refused until then"),
         Action::Down => return moved(model, Move::By(1)),
@@ -124,6 +129,15 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Reveal => return reveal(model),
         Action::Copy => return copy(model),
         Action::CopyValue => return copy_value(model),
+        Action::Rotate => return rotate::plan(model),
+        Action::StartRotation
+        | Action::Confirm
+        | Action::StepDone
+        | Action::StepFailed
+        | Action::RollBack
+        | Action::RetireNow
+        | Action::Resume
+        | Action::Abort => rotate::ask(model, action),
         Action::ReadAgain => return read_again(model),
         Action::Unlock => return unlock(model),
         Action::Bell => bell(model),
@@ -160,12 +174,20 @@ pub(crate) fn go_to(model: &mut Model, screen: Screen) {
     model.entry = None;
 }
 
+/// The list of rotations, wherever one stands.
+fn rotations(model: &mut Model) {
+    go_to(model, Screen::Rotation);
+    model.rotations.from = Screen::Overview;
+    model.rotations.show(Stage::List);
+}
+
 fn not_built(model: &mut Model, what: &str, next: &str) {
     tell(model, Weight::Told, Message::with_next(format!("{what}: not built yet"), next));
 }
 
 pub(crate) fn quit(model: &mut Model) -> Vec<Effect> {
     hide(model);
+    rotate::close(model);
     switch::disarm(model);
     did(model, Deed::Leave);
     vec![Effect::Quit]
@@ -199,6 +221,7 @@ fn fold(model: &mut Model) -> bool {
         Screen::Audit => model.tail.opened.take().is_some(),
         Screen::Secrets => std::mem::take(&mut model.secrets.open),
         Screen::Backends => std::mem::take(&mut model.backends.open),
+        Screen::Rotation => rotate::fold(model),
     };
     if open {
         hide(model);
@@ -231,6 +254,12 @@ fn moved(model: &mut Model, to: Move) -> Vec<Effect> {
             hide_unless_selected(model);
         }
         Screen::Backends => model.backends.go(to),
+        Screen::Rotation => match (&model.rotations.stage, to) {
+            (Stage::List, _) => model.rotations.go(to),
+            (_, Move::By(steps)) => scroll_rotation(model, steps),
+            (_, Move::First) => model.rotations.scroll = 0,
+            (_, Move::Last) => model.rotations.scroll = LONGEST_DETAIL,
+        },
         Screen::Audit => {
             let rows = tail_rows(model);
             model.tail.go(to, rows);
@@ -242,6 +271,11 @@ fn moved(model: &mut Model, to: Move) -> Vec<Effect> {
 
 /// A detail is scrolled no farther than this.
 const LONGEST_DETAIL: usize = 200;
+
+fn scroll_rotation(model: &mut Model, steps: isize) {
+    let scroll = &mut model.rotations.scroll;
+    *scroll = scroll.saturating_add_signed(steps).min(LONGEST_DETAIL);
+}
 
 /// Half a page; in an open detail, half a page of its text.
 fn paged(model: &mut Model, sign: isize) -> Vec<Effect> {
@@ -300,8 +334,12 @@ fn reopen(model: &mut Model) -> Vec<Effect> {
 
 fn open(model: &mut Model) -> Vec<Effect> {
     match model.screen {
+        // A rotation that is under way is what is to be known of a secret.
+        Screen::Overview if model.selected_rotation().is_some() => return rotate::plan(model),
         Screen::Overview => go_to(model, Screen::Secrets),
+        Screen::Secrets if model.secrets.open && model.selected_rotation().is_some() => return rotate::plan(model),
         Screen::Secrets => model.secrets.open = model.secrets.selected().is_some(),
+        Screen::Rotation => rotate::open(model),
         Screen::Backends => model.backends.open = model.backends.selected().is_some(),
         Screen::Audit => {
             let rows = tail_rows(model);
@@ -316,7 +354,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
 
 fn find(model: &mut Model) {
     let (purpose, text) = match model.screen {
-        Screen::Overview | Screen::Audit => {
+        Screen::Overview | Screen::Audit | Screen::Rotation => {
             go_to(model, Screen::Audit);
             (Purpose::Find, model.tail.find().map(|find| find.text().to_owned()).unwrap_or_default())
         }
@@ -423,6 +461,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
     let text = match model.screen {
         Screen::Overview | Screen::Secrets => model.secrets.selected().map(|row| row.name.clone()),
         Screen::Backends => model.backends.selected().map(|row| row.name.clone()),
+        Screen::Rotation => model.rotation_secret().map(|id| id.name),
         Screen::Audit => model.tail.selected().map(|shown| {
             let line = shown.line;
             let at = line.at.map(|at| at.to_string()).unwrap_or_default();
@@ -456,6 +495,10 @@ fn copy_value(model: &mut Model) -> Vec<Effect> {
 
 fn read_again(model: &mut Model) -> Vec<Effect> {
     model.inspect.again();
+    if let Some(plan) = rotate::plan_again(model) {
+        tell(model, Weight::Told, Message::plain("asked again: the plan"));
+        return vec![plan];
+    }
     let one = match model.screen {
         Screen::Backends => model.backends.selected().map(|row| row.name.clone()),
         _ => None,
@@ -487,6 +530,7 @@ fn unlock(model: &mut Model) -> Vec<Effect> {
 pub(crate) fn lock(model: &mut Model) -> Vec<Effect> {
     model.setup.access = Access::at_start(Environment::Production, false);
     hide(model);
+    rotate::close(model);
     tell(model, Weight::Told, Message::plain("look only again"));
     vec![Effect::LookOnly]
 }

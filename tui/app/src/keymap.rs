@@ -38,6 +38,16 @@ pub enum Action {
     Reveal,
     Copy,
     CopyValue,
+    Rotations,
+    Rotate,
+    StartRotation,
+    Confirm,
+    StepDone,
+    StepFailed,
+    RollBack,
+    RetireNow,
+    Resume,
+    Abort,
     ReadAgain,
     Unlock,
     Bell,
@@ -69,9 +79,13 @@ impl Scope {
     /// Wherever the tail is seen.
     pub const TAIL: Self = Self(1 | 4);
     /// On every list.
-    pub const LISTS: Self = Self(1 | 2 | 8);
+    pub const LISTS: Self = Self(1 | 2 | 8 | 16);
+    /// On the rotations.
+    pub const ROTATION: Self = Self(16);
+    /// Wherever a rotation can be planned.
+    pub const PLANS: Self = Self(1 | 2 | 16);
     /// Everywhere.
-    pub const ANY: Self = Self(15);
+    pub const ANY: Self = Self(31);
 
     /// True on this screen.
     pub fn holds(self, screen: Screen) -> bool {
@@ -80,6 +94,7 @@ impl Scope {
             Screen::Secrets => Self::SECRETS,
             Screen::Audit => Self::AUDIT,
             Screen::Backends => Self::BACKENDS,
+            Screen::Rotation => Self::ROTATION,
         };
         self.0 & bit.0 != 0
     }
@@ -129,6 +144,7 @@ table! {
     Alarms "alarms" "4" ANY free "alarms" "the alarms: not built yet";
     Approvals "approvals" "5" ANY free "approvals" "the approvals: not built yet";
     Backends "backends" "6" ANY free "backends" "the backends, each with its health";
+    Rotations "rotations" "7" ANY free "rotations" "the rotations: those under way, and each secret's last";
     Down "down" "j Down" ANY free "down" "one down";
     Up "up" "k Up" ANY free "up" "one up";
     HalfDown "half-down" "^D PgDn" ANY free "page down" "half a page down";
@@ -150,6 +166,15 @@ table! {
     Reveal "reveal" "v" NAMES guarded "reveal" "show the value, 10 s";
     Copy "copy" "y" ANY free "copy" "copy the name, or the line; never a value";
     CopyValue "copy-value" "Y" NAMES guarded "copy value" "copy a revealed value";
+    Rotate "rotate" "R" PLANS free "rotate" "the rotation's plan, or the one under way; starts nothing";
+    StartRotation "start" "S" ROTATION guarded "start" "start the rotation whose plan stands there; asks first";
+    Confirm "confirm" "C" ROTATION guarded "confirm" "confirm a rotation that somebody else asked for";
+    StepDone "done" "D" ROTATION guarded "done" "say that your step of a rotation is done";
+    StepFailed "not-done" "N" ROTATION guarded "did not work" "say that your step of a rotation did not work";
+    RollBack "roll-back" "B" ROTATION guarded "back" "back to the old version, while it is valid";
+    RetireNow "retire" "T" ROTATION guarded "retire now" "retire the old version though a reader still uses it";
+    Resume "resume" "U" ROTATION guarded "try again" "let a rotation that is held up go on at once";
+    Abort "abort" "A" ROTATION guarded "give up" "give a rotation up, before the new version is current";
     ReadAgain "read-again" "r" ANY free "read again" "ask the backends again; on 6 the one";
     Unlock "unlock" "u" ANY free "unlock" "act for 10 min; again: look only";
     Bell "bell" "b" ANY free "bell" "ring for a CRITICAL line, or never";
@@ -207,7 +232,7 @@ mod tests {
     use super::*;
     use crate::key::Code;
 
-    const SCREENS: [Screen; 4] = [Screen::Overview, Screen::Secrets, Screen::Audit, Screen::Backends];
+    const SCREENS: [Screen; 5] = [Screen::Overview, Screen::Secrets, Screen::Audit, Screen::Backends, Screen::Rotation];
 
     #[test]
     fn every_built_in_key_is_a_key_and_means_one_thing_in_one_place() {

@@ -6,6 +6,8 @@ use crate::inspect::Inspect;
 use crate::keymap::Keymap;
 use crate::list::{BackendList, SecretId, SecretList};
 use crate::news::Message;
+use crate::rotate::Asking;
+use crate::rotation::Rotations;
 use crate::switch::Dialog;
 use crate::tail::Tail;
 use crate::tries::Try;
@@ -122,6 +124,8 @@ pub enum Screen {
     Audit,
     /// 6.
     Backends,
+    /// 7.
+    Rotation,
 }
 
 /// What lies over the screen.
@@ -157,6 +161,8 @@ pub enum Overlay {
         /// The note is being typed.
         in_note: bool,
     },
+    /// Something that changes a rotation?
+    Rotation(Asking),
     /// Leave?
     Leave,
     /// Unlock?
@@ -248,6 +254,8 @@ pub struct Model {
     pub reveal: Reveal,
     /// The backends.
     pub backends: BackendList,
+    /// The rotations.
+    pub rotations: Rotations,
     /// The kill-switch and the engines; `None` until control told.
     pub kill: Option<Box<KillRow>>,
     /// The audit.
@@ -291,6 +299,7 @@ impl Model {
             inspect: Inspect::default(),
             reveal: Reveal::default(),
             backends: BackendList::default(),
+            rotations: Rotations::new(now),
             kill: None,
             tail: Tail::default(),
             known: Known {

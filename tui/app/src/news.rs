@@ -2,6 +2,8 @@
 //! by a side channel of its own.
 
 use crate::key::Key;
+use crate::list::SecretId;
+use crate::model::Weight;
 use crate::switch::Sent;
 use crate::value::Value;
 use jiff::Timestamp;
@@ -37,7 +39,23 @@ pub enum News {
     /// The rotations as they are now: those under way, and the last of each secret.
     Rotations(Vec<RotationRow>),
     /// What a rotation would do, asked for with [`crate::Effect::PlanRotation`].
-    Planned(Box<PlanRow>),
+    Planned {
+        /// Of which secret, as it was asked for.
+        id: SecretId,
+        /// It.
+        plan: Box<PlanRow>,
+    },
+    /// A rotation that was asked for with [`crate::Effect::StartRotation`] is durable.
+    Begun(u32),
+    /// A rotation was not planned, or not begun.
+    NotRotated {
+        /// Of which secret.
+        id: SecretId,
+        /// Refused, or failed.
+        weight: Weight,
+        /// Why.
+        message: Message,
+    },
     /// New audit lines, oldest first.
     Lines(Vec<AuditLine>),
     /// The audit sources as they are now, all of them.

@@ -8,6 +8,7 @@ use crate::hold;
 use crate::key::{Code, Key};
 use crate::keymap::{ACTIONS, Action, Row};
 use crate::model::{Model, Overlay, Screen};
+use crate::rotate;
 use crate::switch;
 
 /// Takes a press.
@@ -27,6 +28,10 @@ pub(crate) fn key(model: &mut Model, key: Key) -> Vec<Effect> {
         Some(question @ (Overlay::Hold { .. } | Overlay::Release { .. })) => {
             model.overlay = Some(question);
             return hold::key(model, key);
+        }
+        Some(question @ Overlay::Rotation(_)) => {
+            model.overlay = Some(question);
+            return rotate::key(model, key);
         }
         Some(Overlay::KillSwitch(_)) | None => {}
         Some(Overlay::Leave) => match key.code {

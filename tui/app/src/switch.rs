@@ -7,6 +7,7 @@ use crate::entry::Line;
 use crate::key::{Code, Key};
 use crate::model::{Model, Overlay, Screen, Weight};
 use crate::news::Message;
+use crate::rotate;
 use crate::update::tell;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_domain::kill::{Codes, Guard, Level, Typed};
@@ -103,6 +104,8 @@ fn is_held_down(at: Timestamp, now: Timestamp) -> bool {
 /// Opens the dialog over whatever is there; that comes back when the dialog closes with nothing sent.
 fn open(model: &mut Model) -> Vec<Effect> {
     act::hide(model);
+    // What is typed there is a value: it waits nowhere.
+    rotate::close(model);
     match model.overlay.take() {
         None | Some(Overlay::KillSwitch(Dialog::Shut { .. })) => {}
         below => model.beneath = below,

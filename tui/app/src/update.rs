@@ -8,11 +8,13 @@ use crate::kill;
 use crate::list::SecretId;
 use crate::model::{Access, Model, Notice, Reveal, Weight};
 use crate::news::{Message, News};
+use crate::rotate;
 use crate::switch;
 use crate::tries::Deed;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_domain::audit::AuditLine;
 use quarterdeck_domain::severity::Severity;
+use zeroize::Zeroizing;
 
 /// A value stays on the screen no longer than this.
 const REVEAL: SignedDuration = SignedDuration::from_secs(10);
@@ -54,6 +56,7 @@ fn set_back(model: &mut Model, now: Timestamp) -> Vec<Effect> {
     act::hide(model);
     switch::shut(model, "the clock was set back");
     model.inspect.set_back();
+    model.rotations.set_back(now);
     let known = &mut model.known;
     known.alive_at = known.alive_at.min(now);
     known.started_at = known.started_at.min(now);
@@ -83,12 +86,13 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
     }
     match news {
         News::Key(key) => return act::key(model, key.normal()),
-        News::Paste(text) => return act::paste(model, &text),
+        News::Paste(text) => return act::paste(model, &Zeroizing::new(text)),
         News::Resize { columns, rows } => {
             model.size.columns = columns;
             model.size.rows = rows;
             if model.size.is_tiny() {
                 model.reveal = Reveal::Masked;
+                rotate::close(model);
             }
         }
         News::Tick | News::Alive => {}
@@ -120,8 +124,10 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
                 opened.text = Some(lines);
             }
         }
-        // Neither is shown yet.
-        News::Rotations(_) | News::Planned(_) => {}
+        News::Rotations(rows) => model.rotations.take(rows, model.now),
+        News::Planned { id, plan } => rotate::planned(model, id, plan),
+        News::Begun(number) => rotate::begun(model, number),
+        News::NotRotated { id, weight, message } => rotate::failed(model, &id, weight, message),
         News::Inspected(detail) => model.inspect.take(detail),
         News::Revealed { name, layer, value, until } => {
             let id = SecretId { name, layer };
@@ -144,11 +150,13 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
         }
         News::Suspended => {
             act::hide(model);
+            rotate::close(model);
             switch::disarm(model);
         }
         News::Resumed => return vec![Effect::Redraw],
         News::Hangup => {
             act::hide(model);
+            rotate::close(model);
             switch::disarm(model);
             return vec![Effect::Quit];
         }
@@ -170,7 +178,13 @@ pub(crate) fn tell(model: &mut Model, weight: Weight, message: Message) {
 fn tells_of_control(news: &News) -> bool {
     matches!(
         news,
-        News::Alive | News::Secrets(_) | News::Backends(_) | News::Journal(_) | News::Sources(_) | News::Lines(_)
+        News::Alive
+            | News::Secrets(_)
+            | News::Backends(_)
+            | News::Journal(_)
+            | News::Rotations(_)
+            | News::Sources(_)
+            | News::Lines(_)
     )
 }
 

@@ -3,13 +3,15 @@
 mod common;
 
 use common::{arm, codes, kill, later, now, press, type_slowly, world};
-use quarterdeck_app::{ACTIONS, Access, Effect, Key, Model, News, Overlay, Weight, update};
+use quarterdeck_app::{ACTIONS, Access, Effect, Key, Model, News, Overlay, Screen, Weight, update};
 use quarterdeck_domain::decide::{Decision, Situation, decide};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::{Level, SwitchState};
 use quarterdeck_domain::person::Role;
 use quarterdeck_domain::request::{Purpose, Request, Target};
+use quarterdeck_domain::rotate::RotationRow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 const ENVIRONMENTS: [Environment; 4] =
     [Environment::Qa, Environment::Paper, Environment::Production, Environment::Demo];
@@ -21,10 +23,13 @@ fn roles() -> impl Iterator<Item = Option<Role>> {
 const STATES: [SwitchState; 4] =
     [SwitchState::Normal, SwitchState::GracefulStop, SwitchState::Held, SwitchState::HaltedFlat];
 
-/// A world in which the kill-switch stands like this.
+static IN_GRACE: LazyLock<RotationRow> = LazyLock::new(|| common::rotation::in_grace().row());
+
+/// A world in which the kill-switch stands like this, and a rotation is in grace.
 fn standing(environment: Environment, role: Option<Role>, readonly: bool, state: SwitchState) -> Model {
     let mut model = world(environment, role, readonly);
     update(&mut model, News::Kill(Box::new(kill(state))), now());
+    update(&mut model, News::Rotations(vec![IN_GRACE.clone()]), now());
     model
 }
 
@@ -32,8 +37,9 @@ fn standing(environment: Environment, role: Option<Role>, readonly: bool, state:
 fn every_action(mut fresh: impl FnMut() -> Model) -> Vec<(&'static str, Vec<Effect>, Model)> {
     let mut found = Vec::new();
     for row in ACTIONS {
-        for (screen, key) in
-            ["1", "2", "3", "6"].into_iter().flat_map(|screen| row.keys.split(' ').map(move |key| (screen, key)))
+        for (screen, key) in ["1", "2", "3", "6", "7 Enter"]
+            .into_iter()
+            .flat_map(|screen| row.keys.split(' ').map(move |key| (screen, key)))
         {
             let mut model = fresh();
             press(&mut model, screen);
@@ -64,10 +70,10 @@ fn under_readonly_no_action_asks_for_anything_guarded_whatever_the_role() {
 #[test]
 fn with_a_free_hand_each_state_has_its_guarded_actions_and_no_other() {
     let table = [
-        (SwitchState::Normal, vec!["reveal"]),
-        (SwitchState::GracefulStop, vec!["hold", "reveal"]),
-        (SwitchState::Held, vec!["release", "reveal"]),
-        (SwitchState::HaltedFlat, vec!["release", "reveal"]),
+        (SwitchState::Normal, vec!["reveal", "roll-back"]),
+        (SwitchState::GracefulStop, vec!["hold", "reveal", "roll-back"]),
+        (SwitchState::Held, vec!["release", "reveal", "roll-back"]),
+        (SwitchState::HaltedFlat, vec!["release", "reveal", "roll-back"]),
     ];
     for (state, want) in table {
         let found = every_action(|| standing(Environment::Qa, Some(Role::Trader), false, state));
@@ -113,6 +119,7 @@ fn a_guarded_key_in_a_session_that_is_look_only_says_why_and_what_to_do() {
     for (readonly, next) in table {
         for row in ACTIONS.iter().filter(|row| row.guarded) {
             let mut model = world(Environment::Production, Some(Role::Devops), readonly);
+            press(&mut model, if row.scope.holds(Screen::Overview) { "1" } else { "7" });
             assert!(press(&mut model, row.keys).is_empty());
             let notice = model.notice.expect("it answers");
             assert_eq!((notice.weight, notice.message.next.as_str()), (Weight::Refused, next), "{}", row.name);

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{model, now, press};
-use quarterdeck_app::{Copied, Effect, Key, Message, Model, News, Overlay, Screen, update};
+use quarterdeck_app::{Change, Copied, Effect, Key, Message, Model, News, Overlay, Screen, Stage, update};
 
 /// The model in one line: screen, what lies over it, the field, what is selected, the tail.
 fn told(model: &Model) -> String {
@@ -14,6 +14,12 @@ fn told(model: &Model) -> String {
         Some(Overlay::KillSwitch(_)) => " kill-switch",
         Some(Overlay::Hold { .. }) => " hold",
         Some(Overlay::Release { .. }) => " release",
+        Some(Overlay::Rotation(asking)) => match asking.change {
+            Change::Start => " start?",
+            Change::Steer(_) => " steer?",
+            Change::Say(..) => " say?",
+            Change::Confirm => " confirm?",
+        },
         Some(Overlay::Leave) => " leave?",
         Some(Overlay::Unlock) => " unlock?",
     };
@@ -27,6 +33,12 @@ fn told(model: &Model) -> String {
     let selected = match model.screen {
         Screen::Overview | Screen::Secrets => model.secrets.selected().map(|row| row.name.clone()),
         Screen::Backends => model.backends.selected().map(|row| row.name.clone()),
+        Screen::Rotation => match &model.rotations.stage {
+            Stage::List => model.rotations.selected().map(|row| format!("list {}", row.rotation.name())),
+            Stage::Asked(id) => Some(format!("asked {}", id.name)),
+            Stage::Plan { of, sent, .. } => Some(format!("plan {}{}", of.name, if *sent { " sent" } else { "" })),
+            Stage::One(number) => Some(format!("R-{number}")),
+        },
         Screen::Audit => model.tail.selected().map(|shown| format!("{}", shown.number)),
     };
     let tail = match (model.tail.is_held(), model.tail.is_following()) {
@@ -41,6 +53,14 @@ fn asked(effects: &[Effect]) -> String {
     let word = |effect: &Effect| match effect {
         Effect::Reveal { name, layer } => format!("reveal {layer}:{name}"),
         Effect::Inspect { name, layer } => format!("inspect {name} of {layer}"),
+        Effect::PlanRotation { name, layer } => format!("plan {name} of {layer}"),
+        Effect::StartRotation { name, digest, typed, why, .. } => {
+            let typed = typed.as_ref().map(|value| format!(" {}", value.expose().len())).unwrap_or_default();
+            format!("start {name} {digest}{typed} '{why}'")
+        }
+        Effect::SteerRotation { number, ask, why } => format!("{} R-{number} '{why}'", ask.word()),
+        Effect::SayStep { number, step, done } => format!("say R-{number} {step} {done}"),
+        Effect::ConfirmRotation { number } => format!("confirm R-{number}"),
         Effect::ReadAgain(one) => format!("read {}", one.as_deref().unwrap_or("all")),
         Effect::FetchLine { place, source } => format!("fetch {source}@{}", place.offset),
         Effect::Copy(Copied::Text(text)) => format!("copy {text}"),
@@ -71,6 +91,17 @@ fn keys_do_what_the_table_says() {
         ("6 1", "", "Overview a"),
         ("4", "", "Overview a"),
         ("5", "", "Overview a"),
+        ("7", "", "Rotation -"),
+        ("7 1", "", "Overview a"),
+        ("7 Esc", "", "Overview a"),
+        ("7 Enter B S", "", "Rotation -"),
+        ("j R", "plan b of fernet", "Rotation asked b"),
+        ("R Esc", "plan a of fernet", "Overview a"),
+        ("2 R Esc", "plan a of fernet", "Secrets a"),
+        ("R S Enter", "plan a of fernet", "Rotation asked a"),
+        ("R R", "plan a of fernet, plan a of fernet", "Rotation asked a"),
+        ("R r", "plan a of fernet, plan a of fernet", "Rotation asked a"),
+        ("R 7", "plan a of fernet", "Rotation -"),
         // Moving.
         ("j", "", "Overview b"),
         ("Down Down Down Down", "", "Overview c"),
@@ -192,7 +223,9 @@ fn a_paste_is_never_keystrokes() {
 
 #[test]
 fn below_forty_by_ten_only_leaving_works_and_the_kill_switch() {
-    for (keys, effects) in [("v", ""), ("u Enter", ""), ("r", ""), ("H", ""), ("^C", "quit"), ("^Z", "suspend")] {
+    for (keys, effects) in
+        [("v", ""), ("R", ""), ("u Enter", ""), ("r", ""), ("H", ""), ("^C", "quit"), ("^Z", "suspend")]
+    {
         let mut model = model();
         update(&mut model, News::Resize { columns: 39, rows: 24 }, now());
         assert_eq!(asked(&press(&mut model, keys)), effects, "{keys}");

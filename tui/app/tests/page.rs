@@ -20,6 +20,7 @@ fn place(row: &Row) -> String {
         (Screen::Secrets, "secrets"),
         (Screen::Audit, "audit"),
         (Screen::Backends, "backends"),
+        (Screen::Rotation, "rotations"),
     ];
     let held: Vec<&str> =
         screens.iter().filter(|(screen, _)| row.scope.holds(*screen)).map(|(_, name)| *name).collect();

@@ -4,7 +4,7 @@ mod common;
 
 use common::{backend, codes, kill, later, line, revealed, secret, world};
 use proptest::prelude::*;
-use quarterdeck_app::{Access, Code, Effect, Key, Message, News, Reveal, Sent, update};
+use quarterdeck_app::{Access, Code, Effect, Key, Message, News, Reveal, SecretId, Sent, update};
 use quarterdeck_domain::audit::Place;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::SwitchState;
@@ -39,7 +39,7 @@ fn key() -> impl Strategy<Value = Key> {
     let modifiers = (proptest::bool::weighted(0.15), proptest::bool::weighted(0.05), proptest::bool::weighted(0.1));
     prop_oneof![
         9 => (code, modifiers).prop_map(|(code, (ctrl, alt, shift))| Key { code, ctrl, alt, shift }),
-        1 => proptest::sample::select(vec![Key::ctrl('x'), Key::char('H'), Key::char('L')]),
+        1 => proptest::sample::select(vec![Key::ctrl('x'), Key::char('H'), Key::char('L'), Key::char('R'), Key::char('S')]),
     ]
 }
 
@@ -57,6 +57,14 @@ const STATES: [SwitchState; 9] = [
 
 fn name() -> impl Strategy<Value = String> {
     "[a-d]"
+}
+
+/// A plan of one of the names, typed or not.
+fn planned(name: &str) -> News {
+    let plan =
+        if name == "a" { common::rotation::plan(name, "fernet") } else { common::rotation::plain(name, "fernet") };
+    let id = SecretId { name: name.into(), layer: "fernet".into() };
+    News::Planned { id, plan: Box::new(common::rotation::plan_row(plan)) }
 }
 
 fn news() -> impl Strategy<Value = News> {
@@ -82,6 +90,9 @@ fn news() -> impl Strategy<Value = News> {
         2 => proptest::sample::select(&STATES[..]).prop_map(|state| News::Kill(Box::new(kill(state)))),
         1 => any::<u8>().prop_map(|seed| News::Armed(codes(Environment::Production, seed))),
         1 => any::<bool>().prop_map(|again| News::Sent(Sent::Out { undurable: None, unjournalled: None, again })),
+        2 => proptest::sample::subsequence(common::rotation::every(), 0..4).prop_map(News::Rotations),
+        2 => name().prop_map(|name| planned(&name)),
+        1 => (20u32..32).prop_map(News::Begun),
         1 => Just(News::Suspended),
         1 => Just(News::Resumed),
         1 => Just(News::Hangup),

@@ -86,6 +86,7 @@ fn standing(model: &Model) -> String {
         Some(Overlay::KillSwitch(Dialog::Shut { .. })) => "shut",
         Some(Overlay::Hold { .. }) => "hold",
         Some(Overlay::Release { .. }) => "release",
+        Some(Overlay::Rotation(_)) => "rotation",
         Some(Overlay::Leave) => "leave",
         Some(Overlay::Unlock) => "unlock",
     };
@@ -160,7 +161,8 @@ impl Day {
         self.now += SignedDuration::from_millis(pause as i64);
         let news = match self.dice.below(1_000) {
             0..40 => News::Paste(paste(&mut self.dice, self.codes.as_ref())),
-            40..50 => News::Tick,
+            40..48 => News::Tick,
+            48..50 => News::Rotations(common::rotation::every()),
             50..53 => News::Kill(Box::new(kill(self.dice.of(&STATES)))),
             53..58 => {
                 let (columns, rows) = self.dice.of(&[(80, 24), (80, 24), (160, 48), (40, 10), (39, 9), (0, 0)]);
@@ -186,11 +188,12 @@ fn a_quarter_million(seed: u64, environment: Environment, readonly: bool) {
     }
     assert!(day.armings > 5_000, "it was armed {} times only", day.armings);
     assert!(day.most >= 3, "at most {} characters were right", day.most);
-    let screens = [Screen::Overview, Screen::Secrets, Screen::Audit, Screen::Backends];
+    let screens = [Screen::Overview, Screen::Secrets, Screen::Audit, Screen::Backends, Screen::Rotation];
     let wanted = ["", "field", "help", "palette", "armed", "shut", "hold", "release"];
     for (screen, over) in screens.into_iter().flat_map(|screen| wanted.map(|over| (screen, over))) {
-        // To find from the overview opens the audit; a session that looks only is never asked for a reason.
-        let never = (screen, over) == (Screen::Overview, "field") || (readonly && ["hold", "release"].contains(&over));
+        // To find from the overview or a rotation opens the audit; a session that looks only is never asked for a reason.
+        let never = (over == "field" && matches!(screen, Screen::Overview | Screen::Rotation))
+            || (readonly && ["hold", "release"].contains(&over));
         assert!(never || day.stood.contains(&format!("{screen:?} {over}")), "it never stood at {screen:?} {over}");
     }
     assert!(!day.stood.iter().any(|stood| stood.ends_with("sent")));

@@ -4,6 +4,7 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+use common::rotation;
 use quarterdeck_domain::environment::Environment;
 
 fn main() {
@@ -14,8 +15,14 @@ fn main() {
     let mut model = match word(1, "quiet") {
         "bad" => common::bad(size.0, size.1),
         "demo" => common::demo(size.0, size.1),
+        "plan" => common::planned(size.0, size.1, rotation::plan_row(rotation::plan(IBKR, "aws"))),
+        "plan_plain" => common::planned(size.0, size.1, rotation::plan_row(rotation::plain(IBKR, "aws"))),
+        "rotations" => rotations(common::quiet(size.0, size.1)),
         "empty" => common::empty(Environment::Qa, size.0, size.1),
-        state => switched(state, common::quiet(size.0, size.1)),
+        state => match rotating(state) {
+            Some(row) => common::rotating(size.0, size.1, row),
+            None => switched(state, common::quiet(size.0, size.1)),
+        },
     };
     for keys in words.iter().skip(3).filter(|word| quarterdeck_panes::Theme::built_in(word).is_none()) {
         match keys.strip_prefix("text:") {
@@ -27,6 +34,31 @@ fn main() {
         "colour" => print!("{}", common::coloured(&model, &theme())),
         style => print!("{}", common::text(&model, style == "ascii")),
     }
+}
+
+const IBKR: &str = "prod/trader/ibkr-api-key";
+
+fn rotations(mut model: quarterdeck_app::Model) -> quarterdeck_app::Model {
+    quarterdeck_app::update(&mut model, quarterdeck_app::News::Rotations(rotation::every()), common::now());
+    model
+}
+
+/// One rotation, by how it stands.
+fn rotating(state: &str) -> Option<quarterdeck_domain::rotate::RotationRow> {
+    let story = match state {
+        "set" => rotation::at_set(),
+        "grace" => rotation::in_grace(),
+        "overdue" => rotation::overdue(),
+        "done" => rotation::done(),
+        "back" => rotation::going_back(),
+        "rolled_back" => rotation::rolled_back(),
+        "failing" => rotation::failing(),
+        "stuck" => rotation::stuck(),
+        "unconfirmed" => rotation::unconfirmed(),
+        "lost" => rotation::lost(),
+        _ => return None,
+    };
+    Some(story.row())
 }
 
 /// The quiet day in another state of the switch.

@@ -3,9 +3,11 @@
 
 use crate::heading::heading;
 use crate::pen::{Pen, columns, first, from, row};
+use crate::rotation::say;
 use crate::theme::Role;
 use crate::words;
 use quarterdeck_app::{Model, Overlay};
+use quarterdeck_domain::rotate::RotationRow;
 use ratatui::layout::{Position, Rect};
 
 /// A dialog as it is shown.
@@ -41,9 +43,24 @@ fn leave(model: &Model) -> Vec<(String, Role)> {
     } else {
         lines.push(("Nothing that runs is stopped by it.".into(), Role::Text));
     }
+    lines.extend(model.rotations.live().take(4).map(|row| goes_on(model, row)));
     lines.push((String::new(), Role::Text));
     lines.push(("Enter leaves. Esc stays.".into(), Role::Muted));
     lines
+}
+
+/// Who carries a rotation on when this screen is gone.
+fn goes_on(model: &Model, row: &RotationRow) -> (String, Role) {
+    let rotation = &row.rotation;
+    let name = rotation.name();
+    match say::goes_on(model, row) {
+        Some(who) => (format!("{name}: {who} goes on."), Role::Text),
+        None if rotation.is_in_grace() => {
+            let text = format!("{name}: nobody watches. It stops at grace: start 'quarterdeck watch'.");
+            (text, Role::Danger)
+        }
+        None => (format!("{name}: nobody watches. It stops here: start 'quarterdeck watch'."), Role::Danger),
+    }
 }
 
 fn unlock(model: &Model) -> Vec<(String, Role)> {

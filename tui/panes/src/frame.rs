@@ -3,8 +3,8 @@
 use crate::pen::{Pen, below, first, from, row};
 use crate::theme::Theme;
 use crate::{
-    audit, backend, backends, band, dialogs, foot, help, hold, keys, kill, line, overview, palette, secret, secrets,
-    sentence, status, stop, tiny,
+    audit, backend, backends, band, dialogs, foot, help, hold, keys, kill, line, overview, palette, rotation, secret,
+    secrets, sentence, status, stop, tiny,
 };
 use quarterdeck_app::{Model, Screen, Size};
 use ratatui::buffer::Buffer;
@@ -23,7 +23,8 @@ pub struct Options {
 /// ```text
 ///  band       environment, who, what they may do, clock
 ///  status     trading, engines, backends, watchers, journal
-///  sentence   quiet, or the worst thing; NOW takes its place on the overview while trading isn't normal
+///  sentence   quiet, or the worst thing; NOW takes its place on the overview while trading isn't normal, and a rotation
+///             that stands there whole while nothing else is wrong
 ///  body       the screen's panes; dialogs lie over it, the kill-switch's over everything
 ///  foot       a field, a message, or the sources
 ///  keys       the keys that work here
@@ -41,7 +42,12 @@ pub fn draw_frame(model: &Model, theme: &Theme, options: Options, area: Rect, bu
     }
     band::draw(&band::View::of(model), &mut pen, row(area, 0));
     status::draw(&status::View::of(model), &mut pen, row(area, 1));
-    let head = if model.screen == Screen::Overview && kill::not_normal(model).is_some() { 2 } else { 3 };
+    let said_below = match model.screen {
+        Screen::Overview => kill::not_normal(model).is_some() || rotation::says_it_all(model),
+        Screen::Rotation => rotation::says_it_all(model),
+        _ => false,
+    };
+    let head = if said_below { 2 } else { 3 };
     if head == 3 {
         sentence::draw(&sentence::View::of(model), &mut pen, row(area, 2));
     }
@@ -55,6 +61,7 @@ pub fn draw_frame(model: &Model, theme: &Theme, options: Options, area: Rect, bu
         Screen::Secrets => secrets_screen(model, &mut pen, body),
         Screen::Audit => audit_screen(model, &mut pen, body),
         Screen::Backends => backends_screen(model, &mut pen, body),
+        Screen::Rotation => rotation::draw(model, &mut pen, body),
     };
     let typed = foot::draw(&foot, &mut pen, foot_area);
     let over = overlay(model, &mut pen, body);
@@ -68,7 +75,7 @@ fn overlay(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Position> {
     if let Some(view) = palette::View::of(model) {
         return palette::draw(&view, pen, body);
     }
-    if let Some(view) = hold::View::of(model) {
+    if let Some(view) = hold::View::of(model).or_else(|| rotation::ask::view(model)) {
         return hold::draw(&view, pen, body);
     }
     dialogs::draw(&dialogs::View::of(model)?, pen, body)

@@ -36,13 +36,15 @@ fn places(scope: quarterdeck_app::Scope, guarded: bool) -> String {
         (Screen::Secrets, "secrets"),
         (Screen::Audit, "audit"),
         (Screen::Backends, "backends"),
+        (Screen::Rotation, "rotations"),
     ];
     let names: Vec<&str> = screens.iter().filter(|(screen, _)| scope.holds(*screen)).map(|(_, name)| *name).collect();
-    let place = if names.len() == screens.len() { String::new() } else { format!(" ({})", names.join(", ")) };
-    if guarded {
-        return " (unlocked only)".to_owned();
+    match (guarded, names.len() == screens.len()) {
+        (true, _) if scope == quarterdeck_app::Scope::ROTATION => " (rotations, unlocked only)".to_owned(),
+        (true, _) => " (unlocked only)".to_owned(),
+        (false, true) => String::new(),
+        (false, false) => format!(" ({})", names.join(", ")),
     }
-    place
 }
 
 /// Draws it over the whole body. Gives the cursor's place in its field.

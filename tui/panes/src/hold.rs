@@ -58,6 +58,19 @@ impl View {
     }
 }
 
+impl View {
+    /// Another question of the same kind: its words, its fields and the one that is typed into, its keys.
+    pub(crate) fn question(
+        title: String,
+        lines: Vec<(String, Role)>,
+        fields: Vec<(&'static str, String, usize)>,
+        active: usize,
+        keys: &'static str,
+    ) -> Self {
+        Self { title, lines, fields, active, keys }
+    }
+}
+
 fn hold_lines(model: &Model, row: &KillRow) -> Vec<(String, Role)> {
     let (orders, positions, unsure) = row.exposure();
     let left = kill::left(model, row).filter(|left| *left > SignedDuration::ZERO);

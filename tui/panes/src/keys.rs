@@ -3,7 +3,7 @@
 use crate::band::role;
 use crate::kill;
 use crate::pen::{Pen, columns, first, from};
-use quarterdeck_app::{Action, Keymap, Model, Overlay, Screen, row};
+use quarterdeck_app::{Action, Keymap, Model, Overlay, Screen, Stage, row};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::Level;
 use ratatui::layout::Rect;
@@ -50,6 +50,7 @@ fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
             Overlay::KillSwitch(_) => &[],
             Overlay::Hold { .. } => &["Enter hold"],
             Overlay::Release { .. } => &["Enter release"],
+            Overlay::Rotation(_) => &["Enter do it"],
             Overlay::Leave => &["Enter leave"],
             Overlay::Unlock => &["Enter unlock"],
             Overlay::Help { .. } => &["type to filter", "Up Down scroll"],
@@ -65,14 +66,30 @@ fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
         (Screen::Secrets, Action::Secrets),
         (Screen::Audit, Action::Audit),
         (Screen::Backends, Action::Backends),
+        (Screen::Rotation, Action::Rotations),
     ];
     let screens = screens.iter().filter(|(screen, _)| *screen != model.screen).filter_map(|(_, action)| shown(*action));
     let here: &[Action] = match model.screen {
-        Screen::Overview => &[Action::Find, Action::Reveal, Action::ReadAgain, Action::Pause, Action::Palette],
-        Screen::Secrets if model.secrets.open => &[Action::Fold, Action::Reveal, Action::ReadAgain, Action::HalfDown],
-        Screen::Secrets => {
-            &[Action::Open, Action::Find, Action::Reveal, Action::Copy, Action::ReadAgain, Action::Palette]
+        Screen::Overview => {
+            &[Action::Find, Action::Rotate, Action::Reveal, Action::ReadAgain, Action::Pause, Action::Palette]
         }
+        Screen::Secrets if model.secrets.open => {
+            &[Action::Fold, Action::Rotate, Action::Reveal, Action::ReadAgain, Action::HalfDown]
+        }
+        Screen::Secrets => &[
+            Action::Open,
+            Action::Find,
+            Action::Rotate,
+            Action::Reveal,
+            Action::Copy,
+            Action::ReadAgain,
+            Action::Palette,
+        ],
+        Screen::Rotation => match model.rotations.stage {
+            Stage::List => &[Action::Open, Action::Rotate, Action::Palette],
+            Stage::Asked(_) | Stage::Plan { .. } => &[Action::Fold, Action::HalfDown, Action::ReadAgain],
+            Stage::One(_) => &[Action::Fold, Action::HalfDown, Action::Rotations],
+        },
         Screen::Audit => &[
             Action::Find,
             Action::Open,
@@ -98,7 +115,10 @@ fn groups(model: &Model, keymap: &Keymap) -> Vec<Vec<String>> {
         here.insert(0, format!("{} unlock", keymap.shown(Action::Unlock)));
     }
     let switch = model.kill_keys().iter().map(|action| format!("{} {}", keymap.shown(*action), row(*action).name));
-    vec![switch.collect(), screens.collect(), here]
+    let rotation = model.rotation_keys();
+    let rotation = rotation.iter().filter_map(|action| shown(*action));
+    // What changes the rotation that stands there comes before the way to another screen.
+    vec![switch.collect(), rotation.collect(), screens.collect(), here]
 }
 
 /// Draws the row; what there is no room for is left out from the end, the help never.

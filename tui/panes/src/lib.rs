@@ -28,6 +28,7 @@ mod paths;
 mod pen;
 mod picture;
 mod reaches;
+mod rotation;
 mod secret;
 mod secrets;
 mod sent;

@@ -2,6 +2,7 @@
 
 use crate::frame::{draw_tail, first_rows};
 use crate::pen::{Pen, below, first, from};
+use crate::rotation::wanting;
 use crate::{backends, engines, kill, now, paths, secret, secrets, tries};
 use quarterdeck_app::Model;
 use ratatui::layout::{Position, Rect};
@@ -26,13 +27,27 @@ pub(crate) fn draw(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Option<Posit
             let rest = draw_stop_wide(model, pen, body);
             draw_wide(model, pen, rest, false)
         }
-        (true, false) => draw_wide(model, pen, body, true),
+        (true, false) => {
+            let rest = draw_wanting(model, pen, body);
+            draw_wide(model, pen, rest, true)
+        }
         (false, true) => {
             let rest = draw_stop_narrow(model, pen, body);
             draw_narrow(model, pen, rest, false)
         }
-        (false, false) => draw_narrow(model, pen, body, true),
+        (false, false) => {
+            let rest = draw_wanting(model, pen, body);
+            draw_narrow(model, pen, rest, true)
+        }
     }
+}
+
+/// Rotations that want a person, where there is room for more than that. Gives what is left under them.
+fn draw_wanting(model: &Model, pen: &mut Pen<'_>, body: Rect) -> Rect {
+    let Some(view) = wanting::View::of(model).filter(|_| body.height >= 12) else { return body };
+    let rows = view.height().min(body.height / 4);
+    wanting::draw(&view, pen, first_rows(body, rows));
+    below(body, rows)
 }
 
 /// The two halves of a wide screen.

@@ -3,6 +3,7 @@
 
 use crate::detail::{self, Line, Table};
 use crate::pen::{Pen, below, row};
+use crate::rotation::say;
 use crate::theme::Role;
 use crate::words;
 use quarterdeck_app::{Action, Model, Reveal, Screen, SecretId, is_deleted};
@@ -72,6 +73,7 @@ fn field(label: &str, text: impl Into<String>, role: Role) -> Line {
 /// What the list knows.
 fn closed_lines(model: &Model, row: &SecretRow) -> Vec<Line> {
     let mut lines = vec![comes_from(row), overrides(row)];
+    lines.extend(rotation(model));
     lines.extend(events(model, row));
     lines.extend(times(model, row));
     lines.extend(history(model, row));
@@ -85,6 +87,7 @@ fn closed_lines(model: &Model, row: &SecretRow) -> Vec<Line> {
 /// What the backend told, first what a person has to know.
 fn open_lines(model: &Model, row: &SecretRow) -> Vec<Line> {
     let mut lines = vec![comes_from(row)];
+    lines.extend(rotation(model));
     let told = model.inspect.told.as_deref();
     if let Some((what, next)) = told.and_then(|told| told.error.as_ref()) {
         lines.push(Line::Whole("not told".into(), what.clone(), Role::Danger));
@@ -129,6 +132,16 @@ fn comes_from(row: &SecretRow) -> Line {
     let version = row.version.as_deref().map(|version| format!(", {}", words::version_id(version)));
     let backend = if row.backend == row.layer { String::new() } else { format!(", backend {}", row.backend) };
     field("comes from", format!("layer {}{backend}{}", row.layer, version.unwrap_or_default()), Role::Text)
+}
+
+/// The rotation that is under way.
+fn rotation(model: &Model) -> Option<Line> {
+    let row = model.selected_rotation()?;
+    let (state, role) = say::state(model, row);
+    let name = row.rotation.name();
+    let state = state.strip_prefix(&format!("{name} ")).map_or(state.clone(), str::to_owned);
+    let open = model.setup.keymap.shown(Action::Rotate);
+    Some(field("rotation", format!("{name} {state}; {open} opens it"), role))
 }
 
 fn overrides(row: &SecretRow) -> Line {

@@ -7,9 +7,9 @@ use crate::heading::{Label, heading};
 use crate::pen::{Pen, below, first, from, row};
 use crate::picture::{Fill, gauge};
 use crate::theme::Role;
-use crate::words;
+use crate::{rotation, words};
 use jiff::SignedDuration;
-use quarterdeck_app::{Action, Model, is_deleted};
+use quarterdeck_app::{Action, Model, SecretId, is_deleted};
 use quarterdeck_domain::overview::{BackendRow, Condition, SecretRow};
 use quarterdeck_domain::rotation::{Age, SecretState};
 use ratatui::layout::{Position, Rect};
@@ -155,6 +155,11 @@ fn state(model: &Model, row: &SecretRow) -> (String, Role) {
     if is_deleted(row) {
         let left = row.deletes_at.map(|at| words::about(at.duration_since(model.now)));
         return (format!("DELETED {}", left.unwrap_or_default()).trim_end().to_owned(), Role::DueSoon);
+    }
+    // A rotation that is under way is what there is to know of it.
+    if let Some(rotation) = model.rotations.live_of(&SecretId::of(row)).filter(|_| row.state != SecretState::Unreadable)
+    {
+        return rotation::say::state(model, rotation);
     }
     // What is wrong stands alone; the detail tells the rest.
     if role == Role::Danger {

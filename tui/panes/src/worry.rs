@@ -1,9 +1,10 @@
 //! What is wrong now, worst first, each with what to do about it. Refuses to hide one behind another: all are counted.
 
+use crate::rotation::say::{self, Wanted};
 use crate::{kill_worries, words};
 use jiff::SignedDuration;
-use quarterdeck_app::{Action, Model, is_deleted};
-use quarterdeck_domain::overview::{BackendRow, Condition, SourceRow};
+use quarterdeck_app::{Action, Model, SecretId, is_deleted};
+use quarterdeck_domain::overview::{BackendRow, Condition, SecretRow, SourceRow};
 use quarterdeck_domain::rotation::SecretState;
 use quarterdeck_domain::severity::Severity;
 
@@ -47,6 +48,7 @@ pub fn worries(model: &Model) -> Vec<Worry> {
     found.extend(model.backends.rows.iter().filter_map(backend_down(model)));
     found.extend(model.backends.rows.iter().filter_map(|row| token_ends(model, row)));
     found.extend(older);
+    found.extend(rotations(model));
     found.extend(secrets(model));
     found.extend(written(model, Severity::Major, SignedDuration::from_mins(10)).filter(|_| !is_put_away(model)));
     // While the whole screen is old, each piece of it being old says nothing more.
@@ -181,22 +183,39 @@ fn backend_stale(model: &Model, row: &BackendRow) -> Option<Worry> {
     })
 }
 
+/// Rotations that want a person.
+fn rotations(model: &Model) -> Vec<Worry> {
+    let next = format!("{} shows it", model.setup.keymap.shown(Action::Rotations));
+    let wanting = model.rotations.wanting(model.now);
+    let worries = wanting.into_iter().map(|(want, row)| {
+        let Wanted { what, on, why } = say::wants(row, want);
+        Worry { short: None, what, on, why, next: next.clone() }
+    });
+    worries.collect()
+}
+
 fn secrets(model: &Model) -> Option<Worry> {
     // What is deleted wants nobody.
-    let there = || model.secrets.rows.iter().filter(|row| !is_deleted(row));
+    // What a rotation is at is said by the rotation.
+    let rotated = |row: &SecretRow| model.rotations.live_of(&SecretId::of(row)).is_some();
+    let there = || model.secrets.rows.iter().filter(|row| !is_deleted(row) && !rotated(row));
     let worst = there().map(|row| row.state).filter(|state| *state <= SecretState::Due).min()?;
     let rows: Vec<&str> = there().filter(|row| row.state == worst).map(|row| row.name.as_str()).collect();
+    let key = |action: Action| model.setup.keymap.shown(action);
     let what = match rows.as_slice() {
         [one] => format!("{one} is {worst}"),
         [one, ..] => format!("{one} and {} more are {worst}", rows.len() - 1),
         [] => return None,
     };
     let next = match worst {
-        SecretState::Due | SecretState::Overdue => "Give it a new value with 'secrets set'",
-        SecretState::Unreadable => "6 shows its backend",
-        _ => "2 shows it",
+        SecretState::Due | SecretState::Overdue => format!("{} plans a rotation", key(Action::Rotate)),
+        SecretState::Stuck | SecretState::Lost | SecretState::RetireOverdue | SecretState::RolledBack => {
+            format!("{} shows it", key(Action::Rotations))
+        }
+        SecretState::Unreadable => "6 shows its backend".to_owned(),
+        _ => "2 shows it".to_owned(),
     };
-    Some(Worry { on: String::new(), short: None, what, why: String::new(), next: next.into() })
+    Some(Worry { on: String::new(), short: None, what, why: String::new(), next })
 }
 
 fn source(model: &Model, row: &SourceRow) -> Option<Worry> {

@@ -10,7 +10,7 @@ use quarterdeck_panes::{BUILT_IN, Options, Theme, draw_frame};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-const SCREENS: [Screen; 4] = [Screen::Overview, Screen::Secrets, Screen::Audit, Screen::Backends];
+const SCREENS: [Screen; 5] = [Screen::Overview, Screen::Secrets, Screen::Audit, Screen::Backends, Screen::Rotation];
 
 fn draw(model: &Model, columns: u16, rows: u16) -> (Buffer, Option<Position>) {
     let area = Rect::new(0, 0, columns, rows);
@@ -245,9 +245,10 @@ fn every_theme_draws_the_same_text() {
 #[test]
 fn a_long_walk_of_keys_over_all_sizes_is_drawn_without_a_panic() {
     const KEYS: &str = "1 2 3 6 j k g G ^D ^U h l Enter Esc / n N Tab e E w W = v y r u m b : ? q a o p Down Up Left \
-                        PgDn PgUp Backspace ^X ^U H L";
+                        PgDn PgUp Backspace ^X ^U H L 7 R S B A T D N C U";
     let keys: Vec<&str> = KEYS.split_whitespace().collect();
     let mut model = demo(80, 24);
+    update(&mut model, News::Rotations(common::rotation::every()), now());
     let mut seed: u32 = 7;
     let mut next = |below: u32| {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -269,5 +270,5 @@ fn a_long_walk_of_keys_over_all_sizes_is_drawn_without_a_panic() {
         assert!(cursor.is_none_or(|cursor| buffer.area.contains(cursor)), "step {step}");
         seen.insert(format!("{:?} {}", model.screen, model.overlay.is_some()));
     }
-    assert_eq!(seen.len(), 8, "the walk came to every screen, with and without something over it: {seen:?}");
+    assert_eq!(seen.len(), 10, "the walk came to every screen, with and without something over it: {seen:?}");
 }

@@ -1,6 +1,8 @@
 //! A small fixed world for the tests of the model. Refuses a clock.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub(crate) mod rotation;
+
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_app::{Effect, Key, Model, News, Seat, Setup, Value, update};
 use quarterdeck_domain::audit::{AuditLine, Fields, Place};
@@ -72,6 +74,7 @@ pub(crate) fn secret(name: &str, due_in_days: i64) -> SecretRow {
         deletes_at: None,
         deleted: false,
         changed_at: None,
+        rotation: None,
     }
 }
 

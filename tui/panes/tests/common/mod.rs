@@ -3,15 +3,18 @@
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub(crate) mod kill;
+#[path = "../../../app/tests/common/rotation.rs"]
+pub(crate) mod rotation;
 
 use jiff::{SignedDuration, Timestamp};
-use quarterdeck_app::{Key, Model, News, Screen, Seat, Setup, update};
+use quarterdeck_app::{Key, Model, News, Screen, Seat, SecretId, Setup, update};
 use quarterdeck_domain::audit::{AuditLine, Fields, Place};
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::overview::{
     BackendRow, Condition, Holder, JournalRow, SecretDetail, SecretRow, SourceRow, VersionRow,
 };
 use quarterdeck_domain::person::{Person, Role, Who};
+use quarterdeck_domain::rotate::{PlanRow, RotationRow};
 use quarterdeck_domain::rotation::{Age, Policy, due_at, state};
 use quarterdeck_domain::severity::Severity;
 
@@ -78,6 +81,7 @@ fn secret(name: &str, layer: &str, version: Option<&str>, age: Age) -> SecretRow
         deletes_at: None,
         deleted: false,
         changed_at: None,
+        rotation: None,
     }
 }
 
@@ -307,6 +311,23 @@ pub(crate) fn bad(columns: u16, rows: u16) -> Model {
     model
 }
 
+/// The quiet day with one rotation, opened; somebody watches.
+pub(crate) fn rotating(columns: u16, rows: u16, row: RotationRow) -> Model {
+    let mut model = quiet(columns, rows);
+    update(&mut model, News::Rotations(vec![row]), now());
+    press(&mut model, "u Enter 7 Enter");
+    model
+}
+
+/// A plan as it stands on the screen, not locked.
+pub(crate) fn planned(columns: u16, rows: u16, plan: PlanRow) -> Model {
+    let mut model = quiet(columns, rows);
+    press(&mut model, "u Enter R");
+    let id = SecretId { name: "prod/trader/ibkr-api-key".into(), layer: "aws".into() };
+    update(&mut model, News::Planned { id, plan: Box::new(plan) }, now());
+    model
+}
+
 /// Goes to a screen.
 pub(crate) fn on(mut model: Model, screen: Screen) -> Model {
     let key = match screen {
@@ -314,6 +335,7 @@ pub(crate) fn on(mut model: Model, screen: Screen) -> Model {
         Screen::Secrets => "2",
         Screen::Audit => "3",
         Screen::Backends => "6",
+        Screen::Rotation => "7",
     };
     press(&mut model, key);
     model

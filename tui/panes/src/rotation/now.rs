@@ -1,0 +1,99 @@
+//! What a rotation waits for, in a line of its own: a person, a next try, a runner. Refuses a key that would be refused.
+
+use super::say;
+use super::sheet::{Line, cell, marked};
+use crate::theme::Role;
+use crate::words;
+use quarterdeck_app::{Access, Action, Model};
+use quarterdeck_domain::rotate::{Question, RotationRow, Step};
+
+/// The columns of the mark.
+const MARK: u16 = 6;
+
+/// What is asked, or what it waits for by itself; and the keys that answer. None while it simply goes on.
+pub(crate) fn lines(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
+    let rotation = &row.rotation;
+    if !rotation.is_live() {
+        return Vec::new();
+    }
+    let old = say::old(rotation);
+    let (text, role) = match &row.question {
+        Some(Question::Confirm) => {
+            let role = rotation.plan.confirm.map_or("another person".to_owned(), |role| format!("a {role}"));
+            let why = if rotation.why.is_empty() { String::new() } else { format!(" \"{}\"", rotation.why) };
+            (format!("{role} confirms what {} asked for.{why}", rotation.by), Role::DueSoon)
+        }
+        Some(Question::Person { step, told }) => (format!("{step} is yours: {}", say::todo(told)), Role::DueSoon),
+        Some(Question::Retire { readers }) => {
+            let who = match readers.len() {
+                0 => "nobody is known to read it".to_owned(),
+                _ => format!("{} read it last, and would be cut off", readers.join(", ")),
+            };
+            (format!("Grace is over. Retire {old}? {who}."), Role::Danger)
+        }
+        Some(Question::Stuck { why }) => {
+            let done = rotation.failures.max(1) as usize;
+            let tries = if done == 1 { "1 try".to_owned() } else { format!("{done} tries") };
+            (format!("STUCK after {tries} of {}: {why}", rotation.step), Role::Danger)
+        }
+        None => match waits(model, row) {
+            Some(waits) => waits,
+            None => return Vec::new(),
+        },
+    };
+    let mut lines = marked(" NOW", MARK, &text, role, width, 3);
+    lines.extend(keys(model, row));
+    lines
+}
+
+/// What it waits for by itself.
+fn waits(model: &Model, row: &RotationRow) -> Option<(String, Role)> {
+    let rotation = &row.rotation;
+    if rotation.failures > 0 {
+        let trouble = rotation.trouble().unwrap_or_default();
+        let next = match say::next_try(model, rotation) {
+            Some(left) => format!("next try in {left}"),
+            None => "tried again now".to_owned(),
+        };
+        let times = if rotation.failures == 1 {
+            "failed once".to_owned()
+        } else {
+            format!("failed {} times", rotation.failures)
+        };
+        return Some((format!("{trouble} ({times}; {next})"), Role::Danger));
+    }
+    if !row.carried && rotation.step != Step::Confirm {
+        let since = rotation.lease.as_ref().map(|lease| format!(" since {} let go", lease.words())).unwrap_or_default();
+        return Some((
+            format!("nobody carries it on{since}: an open cockpit or 'quarterdeck watch' does"),
+            Role::DueSoon,
+        ));
+    }
+    // That both are valid is said above.
+    let waits = row.waits.as_ref().filter(|_| rotation.step != Step::Grace || row.grace_left.is_none())?;
+    Some((waits.clone(), Role::DueSoon))
+}
+
+/// `D done   N did not work`; where the session looks only, how to unlock it.
+fn keys(model: &Model, row: &RotationRow) -> Option<Line> {
+    row.question.as_ref()?;
+    let keymap = &model.setup.keymap;
+    let offered = |action: &Action| format!("{} {}", keymap.shown(*action), quarterdeck_app::row(*action).short);
+    let text = match model.setup.access {
+        Access::LookOnly => format!("{} unlocks the keys that answer", keymap.shown(Action::Unlock)),
+        Access::ReadOnly => return None,
+        Access::Free | Access::Unlocked { .. } => {
+            let keys: Vec<String> = model.rotation_keys().iter().map(offered).collect();
+            if keys.is_empty() {
+                return Some(Line::Cells(vec![cell(MARK, u16::MAX, waiting_for(model, row), Role::Muted)]));
+            }
+            keys.join("   ")
+        }
+    };
+    Some(Line::Cells(vec![cell(MARK, u16::MAX, text, Role::Key)]))
+}
+
+fn waiting_for(model: &Model, row: &RotationRow) -> String {
+    let since = words::age(model.now.duration_since(row.rotation.began_at));
+    format!("asked for {since} ago")
+}
