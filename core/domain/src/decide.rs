@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn every_request(name: &str) -> Vec<Request> {
-        let target = target(name);
+        let (target, of) = (target(name), target(name));
         vec![
             Request::OpenSession { host: "h".into(), program: "cockpit".into(), pid: 1 },
             Request::CloseSession,
@@ -208,6 +208,11 @@ mod tests {
             Request::ShowConfig,
             Request::VerifyJournal,
             Request::QueryAudit { filter: "actor=alice".into() },
+            Request::PlanRotation { target: of.clone() },
+            Request::Rotate { target: of.clone() },
+            Request::ConfirmRotation { target: of.clone(), number: 27, role: Role::Trader },
+            Request::Steer { target: of.clone(), number: 27 },
+            Request::Adopt { target: of },
             Request::Fire(Level::Stop),
             Request::Fire(Level::Halt),
             Request::Hold,
@@ -323,5 +328,51 @@ mod tests {
         };
         let got = decide(&situation, &Request::Write { target: target("broker.password") });
         assert!(matches!(got, Decision::NeedsApproval { by: Role::Governance, .. }), "{got:?}");
+    }
+
+    /// Rotations (R2.3), cell by cell: who plans, begins, steers, adopts and confirms, in the order of `Role::ALL`, then
+    /// who has no role. `y` at once, `a` after a signed approval, `-` never.
+    #[test]
+    fn who_rotates_where_holds_cell_by_cell() {
+        use Environment::{Paper, Production, Qa};
+        let of = || target("broker.password");
+        let rotate = || Request::Rotate { target: of() };
+        let steer = || Request::Steer { target: of(), number: 27 };
+        let adopt = || Request::Adopt { target: of() };
+        let plan = || Request::PlanRotation { target: of() };
+        let confirm = |role| Request::ConfirmRotation { target: of(), number: 27, role };
+        // Trader, DevOps, QA, service, governance, nobody.
+        let table = [
+            (Qa, plan(), "yyyyyy"),
+            (Qa, rotate(), "yyy--y"),
+            (Qa, steer(), "yyy--y"),
+            (Qa, adopt(), "yyy--y"),
+            (Paper, plan(), "yyyyyy"),
+            (Paper, rotate(), "-y----"),
+            (Paper, steer(), "-y----"),
+            (Paper, adopt(), "-y----"),
+            (Paper, confirm(Role::Trader), "y-----"),
+            (Paper, confirm(Role::Devops), "-y----"),
+            (Production, plan(), "yyyyyy"),
+            (Production, rotate(), "-a----"),
+            (Production, steer(), "-y----"),
+            (Production, adopt(), "-a----"),
+            (Production, confirm(Role::Governance), "----y-"),
+        ];
+        let classes = BTreeMap::new();
+        for (environment, request, wanted) in table {
+            for (role, want) in Role::ALL.into_iter().map(Some).chain([None]).zip(wanted.chars()) {
+                let who = who(role);
+                let environment = Some(environment);
+                let situation =
+                    Situation { who: &who, environment, look_only: None, classes: &classes, boundary: &BOUNDARY };
+                let got = match decide(&situation, &request) {
+                    Decision::Permit => 'y',
+                    Decision::NeedsApproval { .. } => 'a',
+                    Decision::Refuse(_) | Decision::Crossed { .. } => '-',
+                };
+                assert_eq!(got, want, "{role:?} in {environment:?}: {request:?}");
+            }
+        }
     }
 }

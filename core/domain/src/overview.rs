@@ -45,6 +45,8 @@ pub struct SecretRow {
     pub deleted: bool,
     /// When another version was seen than before, made by somebody else.
     pub changed_at: Option<Timestamp>,
+    /// The rotation that is under way, or made its state: `R-27 set`.
+    pub rotation: Option<String>,
 }
 
 /// One version of a secret, for its detail.

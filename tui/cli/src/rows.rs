@@ -23,6 +23,7 @@ pub(crate) fn secret(row: &SecretRow, now: Timestamp) -> Value {
         "deleted": row.deleted,
         "deletes_at": row.deletes_at.map(|at| at.to_string()),
         "changed_at": row.changed_at.map(|at| at.to_string()),
+        "rotation": row.rotation,
     })
 }
 

@@ -109,8 +109,13 @@ impl Rotation {
         if self.lease.as_ref().is_some_and(|held| !keeps && !held.yields_to(lease)) {
             return Err(Illegal(format!("{} is carried on by {}", self.name(), self.carried_by())));
         }
-        if !keeps {
-            self.begun = None;
+        if !keeps
+            && let Some(begun) = self.begun.take()
+            && begun != self.step
+            && self.course != Course::Forward
+        {
+            self.mark(begun);
+            self.turn_to(self.first_back());
         }
         self.lease = Some(lease.clone());
         Ok(())
@@ -158,12 +163,17 @@ impl Rotation {
     pub(super) fn done(&mut self, step: Step, fact: &Fact, at: Timestamp) -> Result<(), Illegal> {
         let Fact::Done { version, fingerprint, grace, by, note, took_ms, .. } = fact else { return Ok(()) };
         let late = self.is_late(step)?;
+        if late {
+            self.mark(step);
+        }
         if !self.is_marked(step) {
             return Err(Illegal(format!("'{step}' of {} was not begun", self.name())));
         }
+        // What was looked for to be revoked is found.
+        let found = step == Step::Revoke && self.seeks_value() && version.is_some();
         match step {
             Step::Check => self.old_fingerprint.clone_from(fingerprint),
-            Step::Stage => {
+            Step::Stage | Step::Revoke if found || step == Step::Stage => {
                 if version.is_none() {
                     return Err(Illegal("a value that was stored has a version".into()));
                 }
@@ -181,8 +191,9 @@ impl Rotation {
             Step::Revoke => (self.known, self.offered) = (false, false),
             _ => {}
         }
-        self.remember(step, at, by, note, false, *took_ms);
+        self.remember(if found { Step::Stage } else { step }, at, by, note, false, *took_ms);
         self.turn_to(match self.course {
+            _ if found => Step::Revoke,
             _ if late => self.first_back(),
             Course::Forward => following(step, &self.plan),
             _ => self.next_back(step),
@@ -198,6 +209,7 @@ impl Rotation {
         }
         self.remember(step, at, by, why, true, *took_ms);
         if late {
+            self.mark(step);
             self.turn_to(self.first_back());
             return Ok(());
         }
@@ -327,8 +339,7 @@ impl Rotation {
 
     /// True for what its runner was at when it was turned back: that comes to its end all the same.
     fn is_late(&self, step: Step) -> Result<bool, Illegal> {
-        let is_found = step == Step::Stage && self.seeks_value();
-        if self.step != step && (self.begun == Some(step) || is_found) {
+        if self.begun == Some(step) && self.step != step {
             return Ok(true);
         }
         self.is_at(step).map(|()| false)

@@ -11,6 +11,8 @@
 //! ```
 
 mod advance;
+#[cfg(test)]
+mod backend_model;
 mod fact;
 mod fold;
 mod next;
@@ -19,9 +21,7 @@ mod row;
 mod standing;
 mod steer;
 #[cfg(test)]
-mod backend_model;
-#[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod world_tests;
 

@@ -29,7 +29,8 @@ pub enum Next {
 pub enum Effect {
     /// Read the current value; try it where there is a test.
     Check,
-    /// Look what stands under this id: its value was begun, and nobody knows whether it was stored.
+    /// Look what stands under this id: its value was begun, and nobody knows whether it was stored. What is found is told
+    /// as the step in hand done, with its version; nothing as [`NothingStaged`](super::Fact::NothingStaged).
     FindStaged {
         /// The id.
         id: String,

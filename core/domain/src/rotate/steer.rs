@@ -24,14 +24,19 @@ impl Rotation {
             return Err(Illegal(format!("'{step}' of {} is not a person's", self.name())));
         }
         let words = if done { "done, they say" } else { "not done, they say" };
+        // What its runner is at since before it was turned back may undo what they did: it is heard first, or done again.
+        let late = self.begun.filter(|begun| *begun != step);
         let (by, note) = (by.to_owned(), if note.is_empty() { words.to_owned() } else { note.to_owned() });
         if done {
             self.mark(step);
             let (version, fingerprint, grace, took_ms) = (None, None, None, None);
-            return self.done(step, &Fact::Done { step, version, fingerprint, grace, by, note, took_ms }, at);
+            self.done(step, &Fact::Done { step, version, fingerprint, grace, by, note, took_ms }, at)?;
+        } else {
+            let (how, again_at, took_ms) = (Failing::Refused, None, None);
+            self.failed(step, &Fact::Failed { step, how, by, why: note, again_at, took_ms }, at)?;
         }
-        let (how, again_at, took_ms) = (Failing::Refused, None, None);
-        self.failed(step, &Fact::Failed { step, how, by, why: note, again_at, took_ms }, at)
+        self.begun = late;
+        Ok(())
     }
 
     pub(super) fn asked(&mut self, ask: Ask, by: &str, why: &str, at: Timestamp) -> Result<(), Illegal> {

@@ -3,9 +3,9 @@
 //! abort, roll back and change the secret by hand. Whatever happens: what is current is accepted, and nothing of ours is
 //! left over. See [`World::check`], [`World::carry_out`] and [`World::converges`].
 
-use super::testing::{command, lease, moment, person, plan, planned};
-use super::*;
 use super::backend_model::Backend;
+use super::testing::{command, done_as, lease, moment, person, plan, planned, promoted};
+use super::*;
 use crate::catalogue::EventKind;
 use crate::event::{Actor, Detail, Event, EventId};
 use crate::kill::Moment;
@@ -56,7 +56,7 @@ enum Op {
 enum Doing {
     #[default]
     Nothing,
-    Begun(Effect),
+    Begun(Effect, Step),
     Tells(Fact),
 }
 
@@ -79,7 +79,7 @@ pub(super) struct World {
     processes: Vec<Process>,
     /// Our readers still use the old version.
     on_old: bool,
-    /// By the boot clock, when it was promoted.
+    /// When it was promoted last.
     promoted: Option<Moment>,
     /// What somebody set by hand is theirs from then on.
     theirs: BTreeSet<u32>,
@@ -116,7 +116,6 @@ impl World {
 
     /// What the journal's writer does.
     fn tell(&mut self, fact: &Fact, runner: Option<&str>) -> bool {
-        let before = self.journal.rotation(NUMBER).map(|rotation| rotation.promoted.is_some());
         if self.journal.judge(NUMBER, fact, runner, self.now.utc).is_err() {
             return false;
         }
@@ -126,9 +125,6 @@ impl World {
         let (kind, status) = fact.event();
         let event = Event::new(kind, self.now.utc, id, Actor::system("s"), None).came_out(status, None, None);
         self.journal.fold(&event.with(detail));
-        if before == Some(false) && self.rotation().promoted.is_some() {
-            self.promoted = Some(self.now.clone());
-        }
         true
     }
 
@@ -136,9 +132,9 @@ impl World {
     fn go(&mut self, p: usize, luck: Luck) {
         match std::mem::take(&mut self.processes[p].doing) {
             Doing::Nothing => self.begin(p),
-            Doing::Begun(effect) => {
+            Doing::Begun(effect, step) => {
                 if self.covers(p) {
-                    let fact = self.carry_out(&effect, luck);
+                    let fact = self.carry_out(&effect, step, luck);
                     self.processes[p].doing = Doing::Tells(fact);
                 }
             }
@@ -176,7 +172,7 @@ impl World {
         if let Next::Do(effect) = next {
             let begins = effect.begins();
             assert!(begins.is_none_or(|step| self.tell(&Fact::Began { step }, Some(&runner))), "{effect:?} can begin");
-            self.processes[p].doing = Doing::Begun(effect);
+            self.processes[p].doing = Doing::Begun(effect, self.rotation().step);
         }
     }
 
@@ -198,8 +194,7 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, effect: &Effect, luck: Luck) -> Fact {
-        let step = effect.begins().unwrap_or(self.rotation().step);
+    fn carry_out(&mut self, effect: &Effect, step: Step, luck: Luck) -> Fact {
         let how = match luck {
             Luck::Trouble => Some(Failing::Trouble),
             Luck::Refused => Some(Failing::Refused),
@@ -207,21 +202,22 @@ impl World {
             Luck::Fine | Luck::Lost | Luck::Bad => None,
         };
         let again_at = Some(self.now.utc + SignedDuration::from_secs(4));
-        let fails = |how, why: &str| Fact::Failed { step, how, by: "x".into(), why: why.into(), again_at, took_ms: None };
+        let fails =
+            |how, why: &str| Fact::Failed { step, how, by: "x".into(), why: why.into(), again_at, took_ms: None };
         let looks = matches!(effect, Effect::Renew | Effect::EndGrace | Effect::End(_));
         if let Some(how) = how.filter(|_| !looks) {
             return fails(how, "it fails");
         }
-        let fact = self.act(effect, luck == Luck::Bad).unwrap_or_else(|why| fails(Failing::Refused, why));
+        let fact = self.act(effect, step, luck == Luck::Bad).unwrap_or_else(|why| fails(Failing::Refused, why));
         if luck == Luck::Lost && !looks { fails(Failing::Trouble, "no answer") } else { fact }
     }
 
     /// What a runner does. Each backend call is one act, with its own compare-and-set.
-    fn act(&mut self, effect: &Effect, bad: bool) -> Result<Fact, &'static str> {
+    fn act(&mut self, effect: &Effect, step: Step, bad: bool) -> Result<Fact, &'static str> {
         let lost = |found: &str| Ok(Fact::Lost { found: found.into() });
         let done = |step, version: Option<String>| {
             let version = version.as_deref();
-            Ok(super::testing::done_as(step, version))
+            Ok(done_as(step, version))
         };
         let rotation = self.rotation().clone();
         let current = self.backend.current.clone();
@@ -229,7 +225,7 @@ impl World {
             Effect::Check if current != rotation.plan.from => lost(&current),
             Effect::Check => done(Step::Check, None),
             Effect::FindStaged { id } => match self.backend.find(id) {
-                Some(version) => done(Step::Stage, Some(version)),
+                Some(version) => done(step, Some(version)),
                 None => Ok(Fact::NothingStaged),
             },
             Effect::Renew => {
@@ -256,11 +252,11 @@ impl World {
             Effect::Test { new } if self.accepted.contains(&self.backend.read(new)) => done(Step::Test, None),
             Effect::Test { .. } => Err("refused"),
             Effect::Promote { new, from } => match self.backend.promote(new, from) {
-                Ok(version) => Ok(super::testing::promoted(
-                    &version,
-                    &self.now,
-                    i64::try_from(rotation.plan.grace_s).expect("a test's own"),
-                )),
+                Ok(version) => {
+                    self.promoted = Some(self.now.clone());
+                    let grace_s = i64::try_from(rotation.plan.grace_s).expect("a test's own");
+                    Ok(promoted(&version, &self.now, grace_s))
+                }
                 Err(found) => lost(&found),
             },
             Effect::Unstage { new } => {
@@ -446,11 +442,15 @@ impl World {
         if rotation.plan.revoke.is_none() {
             return;
         }
+        let (ending, _) = rotation.ended.expect("it is over");
+        if ending == Ending::Done && !self.theirs.is_empty() {
+            // Nobody looks again after the last step: that was a later change.
+            return;
+        }
         let current = self.backend.value();
         let ours = |value: &&u32| (1_000..2_000).contains(*value) && !self.theirs.contains(*value);
         let left: Vec<_> = self.accepted.iter().filter(ours).collect();
         assert!(left.iter().all(|value| **value == current), "left over {left:?} by {rotation:#?}");
-        let (ending, _) = rotation.ended.expect("it is over");
         let old = self.accepted.contains(&OLD);
         match ending {
             _ if !self.theirs.is_empty() => {}
