@@ -2,6 +2,8 @@
 //! Refuses to decide what comes next: [`Rotation::next`](quarterdeck_domain::rotate::Rotation::next) does.
 //!
 //! - `plan`: what would be done, from configuration and one look at the backend; writes nothing anywhere.
+//! - `policy`, `words`: what is ruled of a secret, and a plan's steps in words.
+//! - `due`, `strays`: what wants a rotation; staged values that no rotation is bringing in.
 //! - `record`: a fact into the journal, only where it can follow what stands there.
 //! - `run`: one runner's work on one rotation: effect after effect under a lease.
 //! - `carrier`: the thread in a cockpit and a watcher that takes over what nobody carries, and begins what is due.
@@ -9,12 +11,16 @@
 //! - `readers`: who reads what version, and whose log-in failed since.
 
 pub mod carrier;
+pub mod due;
 pub mod generate;
 pub mod hooks;
 pub mod plan;
+pub mod policy;
 pub mod readers;
 mod record;
 pub mod run;
+pub mod strays;
+mod words;
 
 use crate::failure::Failure;
 use crate::serve::Control;

@@ -1,5 +1,6 @@
 //! `doctor`: what is wrong here, and beside each the remedy. Refuses to change anything.
 
+mod strays;
 mod switch;
 
 use crate::args::Common;
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use quarterdeck_control::catalogue;
 use quarterdeck_control::config::{Config, ConfigError};
 use quarterdeck_control::journal::verify_all;
-use quarterdeck_control::mount::{judge, mount_all};
+use quarterdeck_control::mount::{Mount, judge, mount_all};
 use quarterdeck_control::observe::ask_all;
 use quarterdeck_control::open::{need_home, state_folder};
 use quarterdeck_control::surroundings::Surroundings;
@@ -72,8 +73,10 @@ pub(crate) fn run(common: &Common) -> Outcome {
     let mut status = u8::from(config.is_none());
     if let Some(config) = &config {
         status = status.max(plugins(config, &surroundings, &mut checks));
-        status = status.max(backends(config, &surroundings, &mut checks));
+        let mounts = mount_all(config, &surroundings, None, None, None);
+        status = status.max(backends(config, &mounts, &mut checks));
         status = status.max(journal(config, &surroundings, &mut checks));
+        strays::examine(config, &surroundings, &mounts, &mut checks);
         sources(config, &mut checks);
     }
     status = status.max(switch::examine(common, &mut checks));
@@ -211,10 +214,9 @@ fn plugins(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check>
     status
 }
 
-fn backends(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check>) -> u8 {
-    let mounts = mount_all(config, surroundings, None, None, None);
+fn backends(config: &Config, mounts: &[Mount], checks: &mut Vec<Check>) -> u8 {
     let mut status = 0;
-    for (mount, seen) in mounts.iter().zip(ask_all(&mounts)) {
+    for (mount, seen) in mounts.iter().zip(ask_all(mounts)) {
         let what = format!("backend {}", mount.layer);
         let row = seen.row(mount, &config.boundary(), config.environment);
         match (&row.error, seen.error().map(Cause::of)) {

@@ -8,8 +8,8 @@ use quarterdeck_domain::words::{WORDS, find};
 
 const CONFIGURATION: &str = "\
 Files, later wins: /etc/quarterdeck/quarterdeck.toml, ~/.config/quarterdeck/quarterdeck.toml, ./quarterdeck.toml.
-In Production [person], [plugins], [layers], [secret], [boundary], [backend], [kill_switch], [engine], [market] and [desk]
-count only from /etc, owned by root.
+In Production [person], [plugins], [layers], [secret], [rotate], [boundary], [backend], [kill_switch], [engine], [market] and
+[desk] count only from /etc, owned by root. What runs or calls something never counts from the working folder's file.
 
   [environment]                   [[person]]                    [[secret]]
   name = \"qa\"                     name = \"alice\"                name = \"prod/trader/ibkr-api-key\"
@@ -43,6 +43,26 @@ count only from /etc, owned by root.
   [plugins.pinned]                                names = [\"live/*\"]
   vault = \"5eb69edede57d572...\"
 
+  [[secret]]                                      [rotate]
+  name = \"paper/trader/ibkr-api-key\"              period = \"90d\"
+  layer = \"aws\"                                   grace = \"15m\"
+  grace = \"10m\"                                   retire = \"wait\"
+  generator = \"typed\"                             confirm = \"trader\"
+  retire = \"ask\"
+  downtime = \"zero\"                               [rotate.watch]
+  scheduled = false                               errors = 3
+  [secret.set]                                    within = \"60s\"
+  by = \"person\"                                   sources = [\"orders\"]
+  tell = \"make a key at the broker's portal\"
+  [secret.test]                                   [secret.revoke]
+  command = [\"/usr/local/bin/ibkr-login\"]         http.url = \"https://broker.example.com/key\"
+  within = \"20s\"                                  http.method = \"DELETE\"
+  stdin = \"value\"                                 http.header = \"Authorization\"
+                                                  http.before = \"Bearer \"
+
+Generators: password:N, password:N:SIGNS, hex:N, base64:N, base64url:N, fernet, ed25519, uuid, typed, or
+{ command = [\"/usr/local/bin/make-key\"] }. Hooks: command, http, vault_token = \"https://vault:8200\", by = \"person\".
+How a rotation goes: docs/rotation.md.
 Settings of vault and aws: docs/vault.md, docs/aws.md.
 'quarterdeck config check' names what is wrong, with its line.";
 
