@@ -105,7 +105,7 @@ impl Model {
 
     /// The rotation of the selected secret that is under way.
     pub fn selected_rotation(&self) -> Option<&RotationRow> {
-        self.rotations.live_of(&SecretId::of(self.secrets.selected()?))
+        self.rotations.live_in(self.secrets.selected()?)
     }
 }
 
@@ -121,7 +121,11 @@ pub(crate) fn plan(model: &mut Model) -> Vec<Effect> {
         tell(model, Weight::Told, Message::plain("no secret is selected"));
         return Vec::new();
     };
-    if let Some(number) = model.rotations.live_of(&id).map(|row| row.rotation.number) {
+    let live = match model.screen {
+        Screen::Rotation => model.rotations.live_of(&id),
+        _ => model.selected_rotation(),
+    };
+    if let Some(number) = live.map(|row| row.rotation.number) {
         enter(model, Stage::One(number));
         return Vec::new();
     }

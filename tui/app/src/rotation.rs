@@ -4,6 +4,7 @@
 use crate::list::{Move, SecretId};
 use crate::model::Screen;
 use jiff::{SignedDuration, Timestamp};
+use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::rotate::{Ending, PlanRow, Question, RotationRow, Step, unit};
 use quarterdeck_domain::rotation::SecretState;
 use std::cmp::Reverse;
@@ -128,6 +129,13 @@ impl Rotations {
             target.layer == id.layer && unit(&target.name) == unit(&id.name)
         };
         self.rows.iter().filter(|row| row.rotation.is_live()).find(is_of)
+    }
+
+    /// The same for a row of the overview, whose name may be the configuration's and not the backend's.
+    pub fn live_in(&self, secret: &SecretRow) -> Option<&RotationRow> {
+        let number = || secret.rotation.as_deref()?.strip_prefix("R-")?.split(' ').next()?.parse().ok();
+        let named = || self.get(number()?).filter(|row| row.rotation.is_live());
+        self.live_of(&SecretId::of(secret)).or_else(named)
     }
 
     /// Those under way.

@@ -327,6 +327,17 @@ fn enter_and_r_open_the_one_that_is_under_way() {
 }
 
 #[test]
+fn a_row_leads_to_its_rotation_by_its_number_where_the_backend_has_another_name() {
+    let mut model = model();
+    let mut row = common::secret("broker.password", 3);
+    row.rotation = Some("R-40 check".into());
+    update(&mut model, News::Secrets(vec![row]), now());
+    update(&mut model, News::Rotations(vec![Story::begun(40, plain("desk/broker#password", "fernet")).row()]), now());
+    assert!(press(&mut model, "R").is_empty());
+    assert_eq!(model.rotations.stage, Stage::One(40));
+}
+
+#[test]
 fn those_that_want_a_person_come_first_and_a_seen_end_wants_nobody() {
     let mut model = model();
     update(&mut model, News::Rotations(rotation::every()), now());

@@ -9,7 +9,7 @@ use crate::picture::{Fill, gauge};
 use crate::theme::Role;
 use crate::{rotation, words};
 use jiff::SignedDuration;
-use quarterdeck_app::{Action, Model, SecretId, is_deleted};
+use quarterdeck_app::{Action, Model, is_deleted};
 use quarterdeck_domain::overview::{BackendRow, Condition, SecretRow};
 use quarterdeck_domain::rotation::{Age, SecretState};
 use ratatui::layout::{Position, Rect};
@@ -157,8 +157,7 @@ fn state(model: &Model, row: &SecretRow) -> (String, Role) {
         return (format!("DELETED {}", left.unwrap_or_default()).trim_end().to_owned(), Role::DueSoon);
     }
     // A rotation that is under way is what there is to know of it.
-    if let Some(rotation) = model.rotations.live_of(&SecretId::of(row)).filter(|_| row.state != SecretState::Unreadable)
-    {
+    if let Some(rotation) = model.rotations.live_in(row).filter(|_| row.state != SecretState::Unreadable) {
         return rotation::say::state(model, rotation);
     }
     // What is wrong stands alone; the detail tells the rest.

@@ -3,7 +3,7 @@
 use crate::rotation::say::{self, Wanted};
 use crate::{kill_worries, words};
 use jiff::SignedDuration;
-use quarterdeck_app::{Action, Model, SecretId, is_deleted};
+use quarterdeck_app::{Action, Model, is_deleted};
 use quarterdeck_domain::overview::{BackendRow, Condition, SecretRow, SourceRow};
 use quarterdeck_domain::rotation::SecretState;
 use quarterdeck_domain::severity::Severity;
@@ -197,7 +197,7 @@ fn rotations(model: &Model) -> Vec<Worry> {
 fn secrets(model: &Model) -> Option<Worry> {
     // What is deleted wants nobody.
     // What a rotation is at is said by the rotation.
-    let rotated = |row: &SecretRow| model.rotations.live_of(&SecretId::of(row)).is_some();
+    let rotated = |row: &SecretRow| model.rotations.live_in(row).is_some();
     let there = || model.secrets.rows.iter().filter(|row| !is_deleted(row) && !rotated(row));
     let worst = there().map(|row| row.state).filter(|state| *state <= SecretState::Due).min()?;
     let rows: Vec<&str> = there().filter(|row| row.state == worst).map(|row| row.name.as_str()).collect();

@@ -5,7 +5,7 @@ use super::sheet::{Line, cell, marked};
 use crate::theme::Role;
 use crate::words;
 use quarterdeck_app::{Access, Action, Model};
-use quarterdeck_domain::rotate::{Question, RotationRow, Step};
+use quarterdeck_domain::rotate::{Question, Rotation, RotationRow, Step};
 
 /// The columns of the mark.
 const MARK: u16 = 6;
@@ -23,7 +23,9 @@ pub(crate) fn lines(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
             let why = if rotation.why.is_empty() { String::new() } else { format!(" \"{}\"", rotation.why) };
             (format!("{role} confirms what {} asked for.{why}", rotation.by), Role::DueSoon)
         }
-        Some(Question::Person { step, told }) => (format!("{step} is yours: {}", say::todo(told)), Role::DueSoon),
+        Some(Question::Person { step, told }) => {
+            (format!("{} is yours: {}", say::yours(rotation, *step), say::todo(told)), Role::DueSoon)
+        }
         Some(Question::Retire { readers }) => {
             let who = match readers.len() {
                 0 => "nobody is known to read it".to_owned(),
@@ -32,9 +34,8 @@ pub(crate) fn lines(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
             (format!("Grace is over. Retire {old}? {who}."), Role::Danger)
         }
         Some(Question::Stuck { why }) => {
-            let done = rotation.failures.max(1) as usize;
-            let tries = if done == 1 { "1 try".to_owned() } else { format!("{done} tries") };
-            (format!("STUCK after {tries} of {}: {why}", rotation.step), Role::Danger)
+            let why = why.strip_prefix(&format!("{}: ", rotation.step)).unwrap_or(why);
+            (format!("STUCK, {} {}: {why}", rotation.step, failed(rotation)), Role::Danger)
         }
         None => match waits(model, row) {
             Some(waits) => waits,
@@ -46,21 +47,17 @@ pub(crate) fn lines(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
     lines
 }
 
+fn failed(rotation: &Rotation) -> String {
+    if rotation.failures <= 1 { "failed once".to_owned() } else { format!("failed {} times", rotation.failures) }
+}
+
 /// What it waits for by itself.
 fn waits(model: &Model, row: &RotationRow) -> Option<(String, Role)> {
     let rotation = &row.rotation;
     if rotation.failures > 0 {
-        let trouble = rotation.trouble().unwrap_or_default();
-        let next = match say::next_try(model, rotation) {
-            Some(left) => format!("next try in {left}"),
-            None => "tried again now".to_owned(),
-        };
-        let times = if rotation.failures == 1 {
-            "failed once".to_owned()
-        } else {
-            format!("failed {} times", rotation.failures)
-        };
-        return Some((format!("{trouble} ({times}; {next})"), Role::Danger));
+        let next = say::next_try(model, rotation).map(|left| format!(", next try in {left}")).unwrap_or_default();
+        let why = rotation.past.last().map(|past| past.note.as_str()).unwrap_or_default();
+        return Some((format!("{} {}{next}: {why}", rotation.step, failed(rotation)), Role::Danger));
     }
     if !row.carried && rotation.step != Step::Confirm {
         let since = rotation.lease.as_ref().map(|lease| format!(" since {} let go", lease.words())).unwrap_or_default();

@@ -98,7 +98,6 @@ fn top(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
         let passed = (whole - left).max(SignedDuration::ZERO);
         let share = Fill::share(passed.as_secs(), whole.as_secs());
         let text = format!("{} of {}    {}", time(passed, whole), time(whole, whole), rotation.plan.downtime.words());
-        let Fill::Known(share) = Fill::Known(share) else { unreachable!("made known just now") };
         lines.push(Line::Gauge(share, text, Role::Gauge));
     }
     if let Some(why) = say::why(rotation) {
@@ -123,7 +122,7 @@ pub(crate) fn draw(view: &View, pen: &mut Pen<'_>, body: Rect) {
     heading(pen, row(body, 0), &view.name, &view.rest, &[]);
     let body = below(body, 1);
     // What is to be known first stands still; the rest is scrolled below it.
-    let top = (view.top.len() as u16).min(body.height.saturating_sub(3).max(body.height / 2));
+    let top = (view.top.len() as u16).min(body.height.saturating_sub(2));
     sheet::draw(&view.top, 0, "", pen, first_rows(body, top));
     let rest = below(body, top);
     match view.parts.as_slice() {

@@ -32,7 +32,7 @@ pub(crate) fn of_plan(model: &Model, plan: &Plan, readers: &[ReaderRow], width: 
 }
 
 fn table(model: &Model, readers: &[ReaderRow], rest: String, new: Option<&str>, width: u16) -> Vec<Line> {
-    let name = if width < 60 { 14 } else { 24 };
+    let name = if width < 76 { 14 } else { 24 };
     let at = 3 + name;
     let labels = vec![
         (at, false, "last read"),

@@ -3,6 +3,7 @@
 
 use super::say;
 use super::sheet::{Line, cell};
+use crate::foot::wrapped;
 use crate::theme::Role;
 use crate::words;
 use quarterdeck_app::Model;
@@ -52,10 +53,16 @@ pub(crate) fn lines(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
     if forward {
         found.push(("after retire".into(), "no way back: a new rotation".into()));
     }
-    let at = if width < 70 { 27 } else { 38 };
+    let at = if width < 76 { 28 } else { 38 };
+    let room = usize::from(width.saturating_sub(at + 1)).max(12);
     let head = Line::Head("WHAT CAN GO WRONG", String::new(), vec![(at, false, "then")]);
-    let lines = found.into_iter().map(|(what, then)| {
-        Line::Cells(vec![cell(3, at - 4, what, Role::Muted), cell(at, u16::MAX, then, Role::Text)])
+    let lines = found.into_iter().flat_map(|(what, then)| {
+        let rows = wrapped(&then, room, 2).into_iter().enumerate();
+        let rows = rows.map(move |(index, then)| {
+            let what = if index == 0 { what.as_str() } else { "" };
+            Line::Cells(vec![cell(3, at - 4, what, Role::Muted), cell(at, u16::MAX, then, Role::Text)])
+        });
+        rows.collect::<Vec<_>>()
     });
     [head].into_iter().chain(lines).collect()
 }

@@ -75,7 +75,7 @@ pub(crate) fn headline(model: &Model, row: &RotationRow) -> (String, String, Rol
     match (model.rotations.want(row, model.now), &rotation.course) {
         (Some(Want::Stuck), _) => (
             format!("STUCK at {}", rotation.step),
-            format!("{now} is current; nobody goes on by himself"),
+            format!("{now} is current; it goes no further by itself"),
             Role::Danger,
         ),
         (_, Course::Back { .. }) => ("GOES BACK".into(), format!("{now} is current"), Role::Danger),
@@ -122,7 +122,7 @@ pub(crate) fn goes_on(model: &Model, row: &RotationRow) -> Option<String> {
 
 /// When the next try is, if one is waited for: `8 s`.
 pub(crate) fn next_try(model: &Model, rotation: &Rotation) -> Option<String> {
-    let left = rotation.not_before?.duration_since(model.now);
+    let left = rotation.not_before.filter(|_| rotation.stuck.is_none())?.duration_since(model.now);
     (left > SignedDuration::ZERO).then(|| words::seconds(left))
 }
 
@@ -169,7 +169,7 @@ pub(crate) fn wants(row: &RotationRow, want: Want) -> Wanted {
                 Some(Question::Person { told, .. }) => todo(told).to_owned(),
                 _ => String::new(),
             };
-            (format!("{name} waits for you: {step}"), told)
+            (format!("{name} waits for you: {}", yours(rotation, step)), told)
         }
         Want::Confirm => {
             let role = rotation.plan.confirm.map_or("somebody else".to_owned(), |role| format!("a {role}"));
@@ -177,6 +177,15 @@ pub(crate) fn wants(row: &RotationRow, want: Want) -> Wanted {
         }
     };
     Wanted { what, on: rotation.target().name.clone(), why }
+}
+
+/// A person's step, with the version that it is about: what is told was written for the way forward.
+pub(crate) fn yours(rotation: &Rotation, step: Step) -> String {
+    match step {
+        Step::Retire => format!("retire {}, the old one", old(rotation)),
+        Step::Revoke => format!("revoke {}, the NEW one", new(rotation)),
+        _ => step.to_string(),
+    }
 }
 
 /// What a person is told, without the word that says that it is a person.

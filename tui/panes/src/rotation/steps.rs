@@ -14,6 +14,8 @@ enum Place {
     Done,
     Now,
     Failing,
+    /// It failed, and the rotation turned round.
+    Failed,
     ToCome,
 }
 
@@ -44,6 +46,7 @@ fn all(rotation: &Rotation) -> Vec<(Step, Place)> {
         // What a value before took is not done for this one.
         () if forward && (step < rotation.step || !live) => Place::Done,
         () if !forward && rotation.is_past(step) => Place::Done,
+        () if !forward && rotation.past.iter().any(|past| past.step == step) => Place::Failed,
         () => Place::ToCome,
     };
     let mut steps: Vec<_> = rotation.plan.steps().into_iter().map(|step| (step, place(step))).collect();
@@ -73,8 +76,8 @@ impl Columns {
     /// ```
     fn of(width: u16) -> Self {
         let what = match width {
-            0..96 => 0,
-            96..120 => 30,
+            0..84 => 0,
+            84..120 => 30,
             _ => 34,
         };
         let by = if width < 56 { 0 } else { 9 };
@@ -92,12 +95,16 @@ impl Columns {
 
 fn line(model: &Model, row: &RotationRow, step: Step, place: Place, at: &Columns) -> Line {
     let rotation = &row.rotation;
-    let last = rotation.past.iter().rev().find(|past| past.step == step && (past.failed == (place == Place::Failing)));
-    let past = last.filter(|_| matches!(place, Place::Done | Place::Failing));
+    let last = rotation
+        .past
+        .iter()
+        .rev()
+        .find(|past| past.step == step && past.failed == matches!(place, Place::Failing | Place::Failed));
+    let past = last.filter(|_| !matches!(place, Place::Now | Place::ToCome));
     let (mark, role) = match place {
         Place::Done => ("x", Role::Text),
         Place::Now => (">", Role::Strong),
-        Place::Failing => ("!", Role::Danger),
+        Place::Failing | Place::Failed => ("!", Role::Danger),
         Place::ToCome => ("", Role::Muted),
     };
     let mark_role = if place == Place::Done { Role::Ok } else { role };
@@ -124,14 +131,16 @@ fn told(model: &Model, row: &RotationRow, step: Step, place: Place, past: Option
     let took = past.and_then(|past| past.took_ms).map(|ms| words::took(ms.saturating_mul(1_000))).unwrap_or_default();
     let note = past.map(|past| past.note.clone()).unwrap_or_default();
     match place {
+        Place::Failed => (took, note),
         Place::Done => (took, if note.is_empty() { "ok".into() } else { note }),
         Place::Failing => {
             let next = say::next_try(model, rotation).map(|left| format!("next try in {left}: ")).unwrap_or_default();
             (words::count(rotation.failures as usize, "try").replace("trys", "tries"), format!("{next}{note}"))
         }
+        Place::Now if step == Step::Grace && rotation.held.is_some() => ("over".into(), "waits for a person".into()),
         Place::Now if step == Step::Grace => match model.rotations.grace_left(row, model.now) {
             Some(left) if left.is_positive() => (words::left(left), "to go".into()),
-            _ => ("over".into(), if rotation.held.is_some() { "asks you".into() } else { String::new() }),
+            _ => ("over".into(), String::new()),
         },
         Place::Now if row.question.is_some() => (String::new(), "waits for a person".into()),
         Place::Now if !row.carried && rotation.is_live() => (String::new(), "nobody carries it on".into()),
