@@ -118,6 +118,28 @@ fn a_staged_value_stands_beside_the_secret_and_is_told_without_being_read() {
     assert!(pendings(&*backend).is_empty());
 }
 
+/// What each step asks of the server, once the mount is known.
+#[test]
+fn each_step_takes_few_requests() {
+    let server = server();
+    let proxy = Proxy::http(&server.plain_address());
+    let backend = behind(&proxy);
+    let at = "x/key#password";
+    backend.inspect(&name(at), CALL).expect("inspected");
+    let asked = |step: &dyn Fn() -> Result<()>| {
+        proxy.forget();
+        step().expect("done");
+        proxy.seen().len()
+    };
+    assert_eq!(asked(&|| backend.inspect(&name(at), CALL).map(drop)), 2);
+    assert_eq!(asked(&|| stage(&*backend, at, "canary-2", ONE).map(drop)), 4);
+    assert_eq!(asked(&|| backend.inspect(&name(at), CALL).map(drop)), 3);
+    assert_eq!(asked(&|| promote(&*backend, at, &staged(ONE), &v("1")).map(drop)), 3);
+    assert_eq!(asked(&|| unstage(&*backend, at, &staged(ONE))), 3);
+    assert_eq!(asked(&|| promote(&*backend, at, &v("1"), &v("2")).map(drop)), 3);
+    assert_eq!(asked(&|| retire(&*backend, at, &v("2"), &v("3"))), 2);
+}
+
 #[test]
 fn one_key_of_a_map_goes_there_and_back_and_the_others_stay() {
     let server = server();
