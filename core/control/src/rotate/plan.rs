@@ -114,9 +114,15 @@ fn work_out(
     hinders.extend(backend_hinders(seen));
     hinders.extend(foreign(state, live, &seen.found, now));
     hinders.extend(rules.left_aside.iter().map(|left| format!("'{}' is configured and {}", left.part, left.why)));
-    hinders.extend(map_hinder(seen));
+    let of_a_map = map_hinder(seen);
+    // A command may well make a map anew, as a whole.
+    let makes_maps = matches!(rules.generator, Generator::Command { .. });
+    hinders.extend(of_a_map.clone().filter(|_| !makes_maps));
     let ground = words::Ground { kind: seen.kind, layer: seen.layer, is_kv1: is_kv1(seen) };
     let mut warnings = warnings(rules, &plan);
+    if of_a_map.is_some() && makes_maps {
+        warnings.push("it holds several secrets: what the command makes replaces all of them".into());
+    }
     if let Some(Err(what)) = &seen.keys {
         warnings.push(format!("whether it holds several secrets is not known: {what}"));
     }

@@ -182,6 +182,18 @@ fn somebody_elses_staged_value_hinders_and_our_own_does_not() {
 }
 
 #[test]
+fn a_command_may_make_a_whole_map_and_a_person_tries_once() {
+    let text = "[[secret]]\nname='db'\ngenerator={command=['/bin/make']}\ntest={by='person',tell='log in'}\n";
+    let mut map = seen("aws", "db");
+    map.keys = Some(Ok(vec!["user".into(), "password".into()]));
+    let row = Case { environment: Environment::Qa, config: text }.row(&map);
+    assert!(row.hinders.is_empty() && row.warnings.iter().any(|warning| warning.contains("replaces all of them")));
+    assert_eq!(words(&row, Step::Check), "the current value, 14, is read");
+    assert!(words(&row, Step::Test).ends_with("you: log in"));
+    assert!(words(&row, Step::Verify).starts_with("you tried the new value before"));
+}
+
+#[test]
 fn a_backends_words_steer_no_terminal() {
     let mut hostile = seen("aws", "app");
     hostile.found.versions[0].id.0 = "1\u{1b}[2J\u{202e}".into();

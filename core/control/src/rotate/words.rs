@@ -1,6 +1,6 @@
 //! A plan's steps in words, for each kind of backend: what is done, where, and what to know of it. Refuses to decide.
 
-use quarterdeck_domain::rotate::{Downtime, Plan, Retire, Step, unit};
+use quarterdeck_domain::rotate::{Downtime, Hook, Plan, Retire, Step, unit};
 use quarterdeck_domain::sanitise;
 use std::fmt::Display;
 
@@ -20,7 +20,9 @@ pub(super) struct Ground<'a> {
 /// What one step will do.
 pub(super) fn step(step: Step, plan: &Plan, ground: &Ground<'_>) -> String {
     let from = sanitise::line(&plan.from, 80);
-    let hook = plan.hook(step).map(plain).unwrap_or_default();
+    // What a person tries is tried once, before it is promoted.
+    let by_hand = matches!(step, Step::Check | Step::Verify) && plan.test.as_ref().is_some_and(Hook::is_by_person);
+    let hook = plan.hook(step).filter(|_| !by_hand).map(plain).unwrap_or_default();
     match step {
         Step::Confirm => {
             let role = plan.confirm.map(|role| role.name()).unwrap_or_default();
@@ -35,6 +37,7 @@ pub(super) fn step(step: Step, plan: &Plan, ground: &Ground<'_>) -> String {
         Step::Unstage => unstaged(plan, ground),
         Step::Grace => grace(plan),
         Step::Retire => format!("the old value, {from}, is made invalid where it is used: {hook}"),
+        Step::Verify if by_hand => "you tried the new value before: nothing more is tried".into(),
         Step::Verify if plan.revoke.is_none() => format!("the new value is tried again: {hook}"),
         Step::Verify => format!("the new value is accepted and the old one refused: {hook}"),
         Step::Drop => dropped(&from, ground),
