@@ -114,6 +114,42 @@ fn a_key_that_begins_with_a_hyphen_is_a_key_and_no_option() {
 }
 
 #[test]
+fn a_rekey_keeps_the_env_file_in_step_and_finishes_what_was_cut_short() {
+    let mut house = House::guide("qa");
+    let old = house.vars()["DP_SECRETS_ENCRYPTION_KEY"].clone();
+    house.run(&["secrets", "set", "desk.a", "b"]).expect_status(0);
+    let key = || house.run(&["secrets", "generate-key"]).expect_status(0).last_line();
+    let (new, newer) = (key(), key());
+    let env = house.write("work/.env", format!("# ours\nexport DP_SECRETS_ENCRYPTION_KEY={old}  # of QA\nA=1\n"));
+    let before = std::fs::read_to_string(&env).expect("there");
+    let rekey = |words: &[&str], input: &str| {
+        house.feed(&[&["secrets", "rekey", "--update-env", ".env"], words].concat(), input.as_bytes())
+    };
+    let said = rekey(&["--new-key", "-"], &new).expect_status(0);
+    assert!(said.stdout.contains("work/.env; the old one opens nothing now"), "{}", said.stdout);
+    assert!(!said.stdout.contains(&new) && !said.stderr.contains(&new), "a key is not repeated");
+    assert_eq!(std::fs::read_to_string(&env).expect("there"), before.replace(&old, &new));
+    // This shell has the old key still, and the .env file another one: nothing is changed.
+    let said = rekey(&["--new-key", "-"], &newer).expect_status(1);
+    assert!(said.stderr.contains("holds another key than this session has"), "{}", said.stderr);
+    assert_eq!(std::fs::read_to_string(&env).expect("there"), before.replace(&old, &new));
+    // As a kill between the steps leaves it: both keys in the .env file, and the secrets file under either.
+    house.write("work/.env", format!("DP_SECRETS_ENCRYPTION_KEY={newer},{new}\n"));
+    house.set_var("DP_SECRETS_ENCRYPTION_KEY", &new);
+    for _ in 0..2 {
+        house.run(&["secrets", "rekey", "--drop"]).expect_status(1);
+        house.write("work/.env", format!("DP_SECRETS_ENCRYPTION_KEY={newer},{new}\n"));
+        house.run(&["secrets", "rekey", "--update-env", ".env", "--drop"]).expect_status(0);
+        let text = std::fs::read_to_string(&env).expect("there");
+        assert_eq!(text, format!("DP_SECRETS_ENCRYPTION_KEY={newer}\n"));
+    }
+    house.run(&["secrets", "rekey", "--drop", "--new-key", &new]).expect_status(2);
+    house.run(&["secrets", "rekey"]).expect_status(2);
+    house.set_var("DP_SECRETS_ENCRYPTION_KEY", &newer);
+    assert_eq!(house.run(&["secrets", "get", "desk.a"]).expect_status(0).stdout, "b\n");
+}
+
+#[test]
 fn a_terminal_shows_a_value_and_acts_on_none_of_it() {
     let house = House::qa();
     let value = "red \u{1b}[31m bell \u{7} turned \u{202e} plain ünï";

@@ -5,7 +5,6 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::installation::{InstallationKey, random_id};
 use crate::journal::{Journal, Patient};
-use crate::key_file::NextKey;
 use crate::kill::{Switch, SwitchOpening};
 use crate::mount::Mount;
 use crate::surroundings::Surroundings;
@@ -86,6 +85,20 @@ impl Control {
     /// Serves one request.
     pub fn serve(&self, ask: Ask) -> Result<Done, Failure> {
         let request = ask.request.clone();
+        let fingerprint = match (&request, &ask.value) {
+            (Request::Write { .. }, Some(value)) => Some(self.key.fingerprint(value.bytes.expose())),
+            _ => None,
+        };
+        self.recorded(request, fingerprint, || self.carry_out(ask))
+    }
+
+    /// The same for what is carried out with more than an [`Ask`] holds.
+    pub(crate) fn recorded(
+        &self,
+        request: Request,
+        fingerprint: Option<String>,
+        carry_out: impl FnOnce() -> Result<Done, Failure>,
+    ) -> Result<Done, Failure> {
         self.permit(&request)?;
         let intent = self.event(&request, None).came_out(Status::Pending, None, None);
         let request_id = intent.context.request_id.clone();
@@ -93,11 +106,7 @@ impl Control {
             self.append(intent).map_err(|why| Failure::Unwritten { why })?;
         }
         let began = Instant::now();
-        let fingerprint = match (&request, &ask.value) {
-            (Request::Write { .. }, Some(value)) => Some(self.key.fingerprint(value.bytes.expose())),
-            _ => None,
-        };
-        let outcome = self.carry_out(ask);
+        let outcome = carry_out();
         let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let event = self.event(&request, Some(request_id));
         let event = match &outcome {
@@ -347,7 +356,7 @@ impl Control {
             }
             Request::Rekey { layer } => {
                 let key = value.ok_or_else(|| senseless("a rekey needs the new key"))?.bytes;
-                self.rekey(&layer, key).map(Done::Rekeyed)
+                self.seal_anew(&layer, Some(key), None).map(Done::Rekeyed)
             }
             Request::Validate { layer } => {
                 let mount = self.mount(&layer)?;
@@ -378,27 +387,21 @@ impl Control {
         act(mount, &name).map_err(|error| Failure::of_backend(&target.layer, error))
     }
 
-    /// Where the key lies in a file, the new one is beside it before the store is sealed, and in its place after.
-    fn rekey(&self, layer: &str, key: SecretBytes) -> Result<ExtraReply, Failure> {
-        let file = self.mount(layer)?.key_file();
-        let next = file.map(|file| NextKey::keep(file, &key)).transpose();
-        let next = next.map_err(|error| Failure::of_backend(layer, error))?;
-        let sealed = self.extra(layer, "rotate-key", Some(key));
-        match (sealed, next) {
-            (Ok(reply), Some(next)) => {
-                next.take_over().map_err(|error| Failure::of_backend(layer, error))?;
-                Ok(reply)
-            }
-            (Err(Failure::Backend { layer, error }), Some(next)) => {
-                Err(Failure::of_backend(&layer, next.drop_after(*error)))
-            }
-            (other, _) => other,
-        }
+    fn extra(&self, layer: &str, operation: &str, secret: Option<SecretBytes>) -> Result<ExtraReply, Failure> {
+        self.extra_with(layer, operation, &[], secret)
     }
 
-    fn extra(&self, layer: &str, operation: &str, secret: Option<SecretBytes>) -> Result<ExtraReply, Failure> {
+    /// What one backend has alone; each of the words is said yes to.
+    pub(crate) fn extra_with(
+        &self,
+        layer: &str,
+        operation: &str,
+        words: &[&str],
+        secret: Option<SecretBytes>,
+    ) -> Result<ExtraReply, Failure> {
         let mount = self.mount(layer)?;
-        let extra = Extra { operation: operation.to_owned(), arguments: BTreeMap::new() };
+        let arguments = words.iter().map(|word| ((*word).to_owned(), "yes".to_owned())).collect();
+        let extra = Extra { operation: operation.to_owned(), arguments };
         mount.backend().extra(&extra, secret, mount.call()).map_err(|error| Failure::of_backend(layer, error))
     }
 }
@@ -416,7 +419,7 @@ fn is_instant(request: &Request) -> bool {
     )
 }
 
-fn senseless(what: &str) -> Failure {
+pub(crate) fn senseless(what: &str) -> Failure {
     Failure::Senseless { what: what.to_owned(), next: "See 'quarterdeck help'.".into() }
 }
 

@@ -48,10 +48,8 @@ pub(crate) fn rekey(store: &Store, new_key: Key, wish: Wish, within: Duration) -
     };
     let sealed_already = content.key == new_key;
     if sealed_already && !wish.finish {
-        return Err(BackendError::new(ErrorKind::Invalid, "the file is sealed with this key already").hint(
-            "Make another one with 'quarterdeck secrets generate-key', or finish with 'secrets rekey --drop' what was \
-             interrupted.",
-        ));
+        return Err(BackendError::new(ErrorKind::Invalid, "the file is sealed with this key already")
+            .hint("Make another one with 'quarterdeck secrets generate-key'."));
     }
     let names = content.document.leaves().len();
     if wish.check {

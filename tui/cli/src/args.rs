@@ -231,8 +231,14 @@ pub(crate) enum Secrets {
     Rekey {
         /// The new key; `-` reads it from standard input.
         // One key in 64 begins with a hyphen.
-        #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
-        new_key: String,
+        #[arg(long, value_name = "KEY", allow_hyphen_values = true, required_unless_present = "drop")]
+        new_key: Option<String>,
+        /// The .env file that holds the key: the new one is added before the file is sealed, the old one dropped after.
+        #[arg(long, value_name = "FILE")]
+        update_env: Option<PathBuf>,
+        /// Finish with a list of keys: seal with its first key and drop the others.
+        #[arg(long, conflicts_with = "new_key")]
+        drop: bool,
         /// The layer.
         #[arg(long, default_value = "fernet")]
         layer: String,

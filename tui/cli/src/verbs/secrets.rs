@@ -3,6 +3,7 @@
 
 mod diff;
 mod history;
+mod rekey;
 mod restore;
 mod search;
 
@@ -42,7 +43,9 @@ pub(crate) fn run(verb: &Secrets, common: &Common) -> Outcome {
         Secrets::Restore { name, layer } => restore::run(common, name, layer.as_deref()),
         Secrets::Delete { name, layer, if_version } => delete(common, name, layer.as_deref(), if_version.as_deref()),
         Secrets::Validate { layer } => validate(common, layer),
-        Secrets::Rekey { new_key, layer } => rekey(common, new_key, layer),
+        Secrets::Rekey { new_key, update_env, drop: _, layer } => {
+            rekey::run(common, new_key.as_deref(), update_env.as_deref(), layer)
+        }
     }
 }
 
@@ -298,38 +301,4 @@ fn validate(common: &Common, layer: &str) -> Outcome {
 fn moment(label: &str, text: &str) -> String {
     let at = text.parse().ok().filter(|_| label.ends_with("_at")).and_then(|unix| Timestamp::from_second(unix).ok());
     at.map_or_else(|| text.to_owned(), |at| at.to_string())
-}
-
-fn rekey(common: &Common, new_key: &str, layer: &str) -> Outcome {
-    let control = session(common, FILE)?;
-    let key = if new_key == "-" {
-        input::value("the new key")?
-    } else {
-        aside(
-            "warning: a key on the command line is seen by everybody who lists processes; '--new-key -' reads it from standard input",
-        );
-        new_key.as_bytes().to_vec()
-    };
-    let ask = Ask {
-        request: Request::Rekey { layer: layer.to_owned() },
-        value: Some(Value { kind: Kind::Text, bytes: key.into() }),
-        expected: Expected::Anything,
-    };
-    let Done::Rekeyed(reply) = control.serve(ask)? else { return Err(Trouble::failed("nothing was sealed anew")) };
-    if common.json {
-        output::data(&json!({ "layer": layer, "rekeyed": true, "facts": reply.results }));
-    } else {
-        output::text(&format!("{layer} is sealed with the new key"));
-        match control.mount(layer)?.key_file() {
-            Some(file) => {
-                output::text(&format!("the new key is in {}; the old one opens nothing now", file.display()));
-                output::text("next: start programs again that hold the old key; open cockpits take the new one");
-            }
-            None => {
-                output::text("next: put the new key into DP_SECRETS_ENCRYPTION_KEY; the old one opens nothing now");
-                output::text("      then start open cockpits and programs again: they hold the old key");
-            }
-        }
-    }
-    Ok(0)
 }
