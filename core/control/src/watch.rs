@@ -8,6 +8,7 @@ use crate::follow::{Follow, thread};
 use crate::journal::verify_all;
 use crate::open::state_folder;
 use crate::overview::secret_rows;
+use crate::rotate::Begun;
 use crate::serve::Control;
 use crate::surroundings::Surroundings;
 use crate::tail::{Location, Places, Source, Tail, TailNews, TailOptions};
@@ -101,6 +102,11 @@ impl Watch {
     /// Asks one layer, or all, at once; a wait before a restart ends.
     pub fn read_again(&self, layer: Option<&str>) {
         self.eye.follow.read_again(layer);
+    }
+
+    /// Carries on a rotation that was begun in this process.
+    pub fn carry(&self, begun: Begun) {
+        drop(begun);
     }
 
     /// Somebody looks at this secret: its version is asked before others'.

@@ -2,6 +2,7 @@
 //! decide anything and to wait for anybody: every slow thing has a thread of its own and comes back as news.
 
 mod inspect;
+mod rotate;
 mod trigger;
 
 use crate::args::{Colour, Common};
@@ -9,10 +10,13 @@ use crate::keys;
 use crate::output::{Outcome, Trouble};
 use crate::theme;
 use jiff::{SignedDuration, Timestamp};
-use quarterdeck_app::{Binding, Copied, Effect, Keymap, Message, Model, News, Seat, Setup, update, wake_at};
+use quarterdeck_app::{
+    Asking, Binding, Copied, Effect, Keymap, Message, Model, News, Overlay, Seat, Setup, update, wake_at,
+};
 use quarterdeck_control::config::Config;
 use quarterdeck_control::failure::Failure;
 use quarterdeck_control::open::OpenError;
+use quarterdeck_control::rotate::Begun;
 use quarterdeck_control::serve::{Control, Done};
 use quarterdeck_control::watch::{Notice, Nudges, Tell, Watch};
 use quarterdeck_domain::environment::{Environment, UnknownEnvironment};
@@ -35,6 +39,8 @@ const PAUSE: Duration = Duration::from_millis(125);
 enum Arrival {
     Input(Input),
     News(News),
+    /// A rotation is durable; this process carries it on.
+    Begun(Begun),
 }
 
 /// Runs until the person leaves, or has to.
@@ -250,6 +256,13 @@ impl Cockpit {
     fn arrived(&mut self, arrival: Arrival, terminal: &Terminal) -> Option<u8> {
         match arrival {
             Arrival::News(news) => self.take(news, terminal),
+            Arrival::Begun(begun) => {
+                let news = News::Begun(begun.number);
+                if let Some(watch) = &self.watch {
+                    watch.carry(begun);
+                }
+                self.take(news, terminal)
+            }
             // Typed before the codes stood, and not for them.
             Arrival::Input(Input::Key(_) | Input::Paste(_)) if self.trigger.is_draining() => None,
             Arrival::Input(Input::Drained) => {
@@ -286,11 +299,6 @@ impl Cockpit {
                 terminal.suspend();
             }
             Effect::Reveal { name, layer } => self.reveal(name, layer),
-            Effect::PlanRotation { .. }
-            | Effect::StartRotation { .. }
-            | Effect::SteerRotation { .. }
-            | Effect::SayStep { .. }
-            | Effect::ConfirmRotation { .. } => {}
             Effect::Inspect { name, layer } => {
                 self.watch.iter().for_each(|watch| watch.looked_at(&layer, &name));
                 inspect::ask(self.control.clone(), self.send.clone(), Target { layer, name });
@@ -316,6 +324,11 @@ impl Cockpit {
             Effect::SetMouse(on) => self.screen.set_mouse(on),
             Effect::Ring => self.screen.bell(),
             Effect::Redraw => self.screen.repaint(),
+            Effect::PlanRotation { .. }
+            | Effect::StartRotation { .. }
+            | Effect::SteerRotation { .. }
+            | Effect::SayStep { .. }
+            | Effect::ConfirmRotation { .. } => rotate::act(&self.control, &self.send, effect),
         }
         None
     }
@@ -366,7 +379,9 @@ impl Cockpit {
         let area = buffer.area;
         let options = Options { ascii: self.ascii };
         let cursor = draw_frame(&self.model, &self.theme, options, area, &mut buffer);
-        let sensitive = matches!(self.model.reveal, quarterdeck_app::Reveal::Shown { .. });
+        let typed = |asking: &Asking| asking.value.as_ref().is_some_and(|value| value.length() > 0);
+        let sensitive = matches!(self.model.reveal, quarterdeck_app::Reveal::Shown { .. })
+            || matches!(&self.model.overlay, Some(Overlay::Rotation(asking)) if typed(asking));
         (self.drawn, self.owed) = (Instant::now(), false);
         self.screen.show(Frame { buffer, cursor: cursor.map(|at| (at.x, at.y)), sensitive });
     }
@@ -375,12 +390,14 @@ impl Cockpit {
 /// True for what a person did or waits for.
 fn is_awaited(arrival: &Arrival) -> bool {
     match arrival {
-        Arrival::Input(_) => true,
+        Arrival::Input(_) | Arrival::Begun(_) => true,
         Arrival::News(news) => matches!(
             news,
             News::Revealed { .. }
                 | News::Inspected(_)
                 | News::LineDetail { .. }
+                | News::Planned { .. }
+                | News::NotRotated { .. }
                 | News::Told(_)
                 | News::Refused(_)
                 | News::Failed(_)
