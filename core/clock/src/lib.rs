@@ -7,6 +7,8 @@ use rustix::time::{ClockId, clock_gettime};
 use std::sync::OnceLock;
 
 #[cfg(feature = "test-clock")]
+mod dying;
+#[cfg(feature = "test-clock")]
 mod shifted;
 
 #[cfg(all(feature = "test-clock", not(debug_assertions)))]
@@ -26,6 +28,14 @@ pub fn utc() -> Timestamp {
     return moment().utc;
     #[cfg(not(feature = "test-clock"))]
     Timestamp::now()
+}
+
+/// A point of this process' work, `promote:before`: in test builds it may die here as if it were killed.
+pub fn passes(point: &str) {
+    #[cfg(feature = "test-clock")]
+    dying::at(point);
+    #[cfg(not(feature = "test-clock"))]
+    let _ = point;
 }
 
 /// Which start of which machine this is; a made-up one that lasts for this process where the kernel doesn't say, so that

@@ -24,6 +24,15 @@ pub enum Failure {
         /// What to do instead.
         next: String,
     },
+    /// Somebody or something came first.
+    Forestalled {
+        /// What was asked.
+        asked: String,
+        /// Who or what.
+        what: String,
+        /// What to do instead.
+        next: String,
+    },
     /// Somebody has to sign first.
     NeedsApproval {
         /// What was asked.
@@ -104,6 +113,7 @@ impl Failure {
         match self {
             Self::Refused { .. } | Self::Crossed { .. } | Self::Declined { .. } => 3,
             Self::NeedsApproval { .. } => 9,
+            Self::Forestalled { .. } => 7,
             Self::NotFound { .. } => 4,
             Self::Backend { error, .. } => match error.kind {
                 ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::Destroyed => 4,
@@ -130,6 +140,9 @@ impl Failure {
                 format!("deciding on '{asked}'"),
                 if next.is_empty() { "'quarterdeck kill status' shows what stands.".into() } else { next.clone() },
             ),
+            Self::Forestalled { asked, what, next } => {
+                told(what.clone(), format!("deciding on '{asked}'"), next.clone())
+            }
             Self::NeedsApproval { asked, why, .. } => told(
                 format!("waiting for approval: {why}"),
                 format!("deciding on '{asked}'"),

@@ -79,6 +79,25 @@ impl Mount {
         self.backend.as_ref()
     }
 
+    /// A layer of a backend that is there already.
+    #[cfg(test)]
+    pub(crate) fn of(layer: &str, backend: Arc<dyn SecretsBackend>) -> Self {
+        Self {
+            layer: layer.to_owned(),
+            kind: backend.describe().backend,
+            within: Duration::from_secs(5),
+            every: EVERY,
+            required: false,
+            besides: false,
+            backend,
+            breaker: Arc::new(Breaker::new(Duration::ZERO)),
+            process: Process::BuiltIn,
+            key: None,
+            refused: None,
+            scope: Scope::default(),
+        }
+    }
+
     /// What goes with each call.
     pub fn call(&self) -> Call {
         Call { within: self.within }

@@ -5,22 +5,34 @@
 //! - `policy`, `words`: what is ruled of a secret, and a plan's steps in words.
 //! - `due`, `strays`: what wants a rotation; staged values that no rotation is bringing in.
 //! - `record`: a fact into the journal, only where it can follow what stands there.
-//! - `run`: one runner's work on one rotation: effect after effect under a lease.
+//! - `start`, `steer`: what persons ask: to begin one, and what of one that is under way.
+//! - `run`: one runner's work on one rotation: effect after effect under a lease. `effects` and `settle` carry them out,
+//!   by what `stands` at the backend; `came` says what they came to; `world` is the clocks and hooks that it meets.
 //! - `carrier`: the thread in a cockpit and a watcher that takes over what nobody carries, and begins what is due.
 //! - `generate`, `hooks`: how a value comes about; what is done with it outside the backend.
 //! - `readers`: who reads what version, and whose log-in failed since.
 
+mod came;
 pub mod carrier;
 pub mod due;
+mod effects;
 pub mod generate;
 pub mod hooks;
 pub mod plan;
 pub mod policy;
 pub mod readers;
 mod record;
+mod rows;
 pub mod run;
 pub mod strays;
 mod words;
+mod settle;
+mod stands;
+mod start;
+mod steer;
+#[cfg(test)]
+mod tests;
+mod world;
 
 use crate::failure::Failure;
 use crate::serve::Control;
@@ -57,7 +69,10 @@ pub struct Begun {
 impl Control {
     /// The rotations that are under way, and the last of each secret, newest first.
     pub fn rotations(&self) -> Vec<RotationRow> {
-        Vec::new()
+        // What can't be read on now is as it was.
+        let _ = self.journal.catch_up();
+        let now = quarterdeck_clock::moment();
+        rows::rows(&self.state(), &now, &now)
     }
 
     /// Works a rotation out. Reads no value, writes nothing, and needs nobody's yes.
@@ -68,31 +83,26 @@ impl Control {
     /// Begins a rotation: it is durable in the journal before this returns, and nothing else was done. Who is too late
     /// learns of the one that is under way.
     pub fn rotation_start(&self, start: Start, program: &str) -> Result<Begun, Failure> {
-        let _ = (start, program);
-        Err(Failure::Senseless { what: "no rotation can be begun".into(), next: String::new() })
+        start::start(self, start, program)
     }
 
     /// Asks something of a rotation.
     pub fn rotation_ask(&self, number: u32, ask: Ask, why: &str) -> Result<(), Failure> {
-        let _ = (number, ask, why);
-        Err(Failure::Senseless { what: "there is no such rotation".into(), next: String::new() })
+        steer::ask(self, number, ask, why)
     }
 
     /// Says of a step that is a person's whether it is done.
     pub fn rotation_say(&self, number: u32, step: Step, done: bool, note: &str) -> Result<(), Failure> {
-        let _ = (number, step, done, note);
-        Err(Failure::Senseless { what: "there is no such rotation".into(), next: String::new() })
+        steer::say(self, number, step, done, note)
     }
 
     /// Confirms what somebody else asked for; recorded, not signed.
     pub fn rotation_confirm(&self, number: u32) -> Result<(), Failure> {
-        let _ = number;
-        Err(Failure::Senseless { what: "there is no such rotation".into(), next: String::new() })
+        steer::confirm(self, number)
     }
 
     /// Switches a backend's own schedule for this secret off, so that it is rotated from here.
     pub fn rotation_adopt(&self, target: &Target) -> Result<(), Failure> {
-        let _ = target;
-        Err(Failure::Senseless { what: "this backend has no schedule of its own".into(), next: String::new() })
+        steer::adopt(self, target)
     }
 }

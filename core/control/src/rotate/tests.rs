@@ -1,0 +1,10 @@
+//! Rotations over a journal on a real disk, a shelf in memory and clocks that a wait moves on. No test waits for time.
+
+mod broker;
+mod carrying;
+mod crashing;
+mod desk;
+mod failing;
+mod forward;
+mod racing;
+mod shelf;
