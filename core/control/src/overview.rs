@@ -1,14 +1,16 @@
-//! From what was observed and what the journal knows to the rows that everybody sees. Refuses I/O: observations, state,
-//! policy and time in; rows out.
+//! From what was observed and what the journal knows to the rows that everybody sees. Refuses I/O but a look at this
+//! host's boot clock, by which grace counts: observations, state, policy and time in; rows out.
 
-use crate::config::{Config, duration};
+use crate::config::Config;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_contract::{BackendError, Entry};
 use quarterdeck_domain::boundary::Boundary;
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::Moment;
 use quarterdeck_domain::layers::{Key, LayerKeys, resolve};
 use quarterdeck_domain::overview::SecretRow;
-use quarterdeck_domain::rotation::{self, Age, Policy, SecretState};
+use quarterdeck_domain::rotate::Rotation;
+use quarterdeck_domain::rotation::{self, Age, SecretState};
 use quarterdeck_domain::state::{State, Written};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +35,10 @@ pub struct LayerListing {
 
 /// The rows, worst and soonest due first. `layers` stand highest first.
 pub fn secret_rows(layers: &[LayerListing], state: &State, config: &Config, now: Timestamp) -> Vec<SecretRow> {
+    rows_at(layers, state, config, &Moment { utc: now, ..quarterdeck_clock::moment() })
+}
+
+fn rows_at(layers: &[LayerListing], state: &State, config: &Config, now: &Moment) -> Vec<SecretRow> {
     let boundary = config.boundary();
     let leaves: Vec<Vec<Leaf<'_>>> = layers.iter().map(|layer| leaves(layer, config, &boundary)).collect();
     let keys = |leaves: &Vec<Leaf<'_>>| leaves.iter().map(|leaf| leaf.key.clone()).collect();
@@ -130,7 +136,7 @@ fn untold_by(layer: &LayerListing, key: &str) -> Option<String> {
     Some(format!("the keys of {secret} in {} are not known and may override it", layer.layer))
 }
 
-fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &Config, now: Timestamp) -> SecretRow {
+fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &Config, now: &Moment) -> SecretRow {
     let known = state.secret(&layer.layer, name);
     // A map that was stored as a whole made every key in it.
     let above = name.match_indices('.').rev().map(|(at, _)| &name[..at]);
@@ -152,8 +158,10 @@ fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &
         |deleted: &str| deleted == name || name.strip_prefix(deleted).is_some_and(|key| key.starts_with('#'));
     let deleted = entry.deletes_at.is_some() || layer.deleted.iter().any(|deleted| is_named(deleted));
     let age = age(entry, written.map(|written| written.at), changed_at);
-    let policy = policy(config, name);
-    let by_age = rotation::state(age, policy, now);
+    let policy = config.policy(&layer.layer, name);
+    let by_age = rotation::state(age, policy, now.utc);
+    let told = rotation(state, &layer.layer, name, now);
+    let by_rotation = told.and_then(|rotation| rotation.state(now));
     let mut warnings = Vec::new();
     if layer.kind == "yaml" {
         warnings.push("kept in plain text in a YAML file: move it with 'secrets set'".to_owned());
@@ -163,7 +171,11 @@ fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &
         backend: layer.kind.clone(),
         layer: layer.layer.clone(),
         version: entry.version.as_ref().map(|version| version.0.clone()),
-        state: if layer.error.is_some() { SecretState::Unreadable } else { by_age },
+        state: if layer.error.is_some() {
+            SecretState::Unreadable
+        } else {
+            by_rotation.map_or(by_age, |state| state.min(by_age))
+        },
         age,
         period: policy.period,
         due_at: rotation::due_at(age, policy).filter(|_| !deleted),
@@ -178,7 +190,17 @@ fn row(layer: &LayerListing, name: &str, entry: &Entry, state: &State, config: &
         deletes_at: entry.deletes_at.and_then(|at| Timestamp::from_second(at).ok()),
         deleted,
         changed_at,
+        rotation: told.map(Rotation::words),
     }
+}
+
+/// The rotation that a row tells of: one that is under way, or whose end still gives the state.
+fn rotation<'a>(state: &'a State, layer: &str, name: &str, now: &Moment) -> Option<&'a Rotation> {
+    let last = state.last_rotation(layer, name)?;
+    // What was stored since is another value than the one that it was about.
+    let (ended, written) = (last.ended.map(|(_, at)| at), state.secret(layer, name).and_then(|it| it.written.as_ref()));
+    let is_old = ended.zip(written).is_some_and(|(ended, written)| written.at > ended);
+    (last.is_live() || !is_old && last.state(now).is_some()).then_some(last)
 }
 
 /// The journal's word first; then the backend's; else a lower bound: the backend's, or when a change was seen; else
@@ -189,15 +211,6 @@ fn age(entry: &Entry, written: Option<Timestamp>, changed: Option<Timestamp>) ->
         return Age::Since(at);
     }
     entry.not_after.and_then(second).or(changed).map_or(Age::Unknown, Age::AtLeastSince)
-}
-
-fn policy(config: &Config, name: &str) -> Policy {
-    let mut policy = Policy::of(config.environment.unwrap_or(Environment::Qa));
-    let own = config.secret(name).and_then(|secret| secret.period.as_deref());
-    if let Some(period) = own.and_then(|text| duration::parse(text).ok()) {
-        policy.period = period;
-    }
-    policy
 }
 
 /// How often a backend is asked when configuration says nothing.
@@ -310,5 +323,50 @@ mod tests {
         assert_eq!(names, ["paper/trader/key", "plain"]);
         assert_eq!(elsewhere(&layers, &Boundary::default(), Some(Environment::Paper)), [(Environment::Production, 1)]);
         assert_eq!(elsewhere(&layers, &Boundary::default(), None), []);
+    }
+
+    #[test]
+    fn a_rotation_gives_its_secret_a_state_and_the_worst_stands_first() {
+        use quarterdeck_domain::catalogue::EventKind;
+        use quarterdeck_domain::event::{Actor, Detail, Event, EventId};
+        use quarterdeck_domain::kill::Deadline;
+        use quarterdeck_domain::rotate::{Downtime, Fact, Generator, Lease, Limits, Plan, Retire};
+        let now = Moment { utc: at("2026-01-15T00:00:00Z"), boot_ns: 0, boot_id: "b".into() };
+        let plan = Plan {
+            target: quarterdeck_domain::request::Target { layer: "aws".into(), name: "b".into() },
+            from: "1".into(),
+            generator: Generator::Uuid,
+            set: None,
+            test: None,
+            revoke: None,
+            grace_s: 0,
+            downtime: Downtime::Zero,
+            retire: Retire::Ask,
+            watch: None,
+            confirm: None,
+            limits: Limits::default(),
+            digest: String::new(),
+        };
+        let planned =
+            Fact::Planned { id: "u".into(), plan: Box::new(plan), by: "carol".into(), why: String::new(), lease: None };
+        let mut state = State::default();
+        let mut tell = |fact: Fact| {
+            let id = EventId { event: "evt-0".into(), request: "req-0".into() };
+            let detail = Detail::Rotation { number: 1, runner: Some("p".into()), fact: Box::new(fact) };
+            let event = Event::new(EventKind::RotationPlanned, now.utc, id, Actor::system("s"), None).with(detail);
+            state.fold(&event);
+            let layers = [layer("aws", &[("a", None), ("b", None)])];
+            rows_at(&layers, &state, &config(Environment::Qa), &now)
+        };
+        let rows = tell(planned);
+        let told: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.state, row.rotation.as_deref())).collect();
+        let none = SecretState::NoAgeKnown;
+        assert_eq!(told, [("a", none, None), ("b", none, Some("R-1 check"))]);
+        let (runner, host, program) = ("p".into(), "h".into(), "watch".into());
+        let until = Deadline::after(&now, SignedDuration::from_secs(30));
+        tell(Fact::Taken { lease: Lease { runner, host, program, pid: 1, until } });
+        let rows = tell(Fact::Lost { found: "9".into() });
+        let told: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.state, row.rotation.as_deref())).collect();
+        assert_eq!(told, [("b", SecretState::Lost, Some("R-1 end")), ("a", none, None)]);
     }
 }

@@ -1,5 +1,6 @@
-//! `secrets diff`: which keys of two versions are the same and which are not. Refuses to show a value, a length or a
-//! part of one: it compares, and tells only that.
+//! `secrets diff`: which keys of two versions are the same and which are not; of a version that can't be read any more, by
+//! the fingerprint that the journal keeps, whether the whole is. Refuses to show a value, a length or a part of one: it
+//! compares, and tells only that.
 
 use super::{LOOK, located};
 use crate::args::Common;
@@ -22,20 +23,26 @@ pub(super) fn run(common: &Common, name: &str, layer: Option<&str>, versions: [&
     control.permit(&Request::Read { target: control.named(name, layer), purpose: Purpose::Get })?;
     let target = located(&control, name, layer)?.target;
     let [one, two] = versions;
-    let (before, after) = (parts(&control, &target, one)?, parts(&control, &target, two)?);
-    let told = compare(&before, &after);
+    let (told, by) = match (parts(&control, &target, one), parts(&control, &target, two)) {
+        (Ok(before), Ok(after)) => (compare(&before, &after), "value"),
+        (Err(error), _) | (_, Err(error)) => match recorded(&control, &target, versions) {
+            Some(told) => (vec![told], "fingerprint"),
+            None => return Err(error),
+        },
+    };
     let differ = told.iter().any(|(_, word)| *word != SAME);
     if common.json {
         let keys: Vec<Value> = told.iter().map(|(key, word)| json!({ "key": key, "is": word })).collect();
         output::data(&json!({
-            "name": target.name, "layer": target.layer, "versions": versions, "same": !differ, "keys": keys,
+            "name": target.name, "layer": target.layer, "versions": versions, "same": !differ, "by": by, "keys": keys,
         }));
         return Ok(0);
     }
     let whole = |key: &str| if key.is_empty() { "(the value)".to_owned() } else { tame(key) };
     let word = |word: &str| word.replace("first", one).replace("second", two);
     let cells: Vec<Vec<String>> = told.iter().map(|(key, is)| vec![whole(key), word(is)]).collect();
-    output::text(&format!("{} in {}, versions {one} and {two}:", tame(&target.name), target.layer));
+    let how = if by == "value" { "" } else { ", by the fingerprints that the journal keeps" };
+    output::text(&format!("{} in {}, versions {one} and {two}{how}:", tame(&target.name), target.layer));
     output::text(&output::table(&cells));
     Ok(0)
 }
@@ -44,6 +51,14 @@ const SAME: &str = "same";
 const OTHER: &str = "other";
 const FIRST: &str = "only in first";
 const SECOND: &str = "only in second";
+
+/// By what the journal keeps of both, where one of them can't be read any more.
+fn recorded(control: &Control, target: &Target, versions: [&str; 2]) -> Option<(String, &'static str)> {
+    let state = control.state();
+    let of = |version| state.made_as(&target.layer, &target.name, version)?.fingerprint.as_ref();
+    let (one, two) = (of(versions[0])?, of(versions[1])?);
+    Some((String::new(), if one == two { SAME } else { OTHER }))
+}
 
 fn compare(before: &Parts, after: &Parts) -> Vec<(String, &'static str)> {
     let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();

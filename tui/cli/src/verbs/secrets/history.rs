@@ -1,5 +1,6 @@
-//! `secrets history`: the versions of a secret with their labels and ages, who shadows whom, and what else its backend
-//! tells. Refuses values: nothing is read for it.
+//! `secrets history`: the versions of a secret with their labels and ages, what the journal knows of each by its keyed
+//! fingerprint, also where the value is gone, who shadows whom, and what else its backend tells. Refuses values: nothing
+//! is read for it.
 
 use super::{LOOK, located};
 use crate::args::Common;
@@ -7,6 +8,7 @@ use crate::output::{self, Outcome};
 use crate::rows;
 use crate::session::session;
 use jiff::Timestamp;
+use quarterdeck_domain::made::Made;
 use quarterdeck_domain::overview::{Holder, SecretDetail, VersionRow};
 use quarterdeck_domain::request::Request;
 use quarterdeck_domain::rotation::Age;
@@ -20,21 +22,24 @@ pub(super) fn run(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
     let target = located(&control, name, layer)?.target;
     let now = Timestamp::now();
     let detail = control.inspect(&target)?;
+    let state = control.state();
+    let made = state.made(&target.layer, &target.name);
     if common.json {
-        output::data(&data(&detail, now));
+        output::data(&data(&detail, made, now));
     } else {
-        text(&detail, now);
+        text(&detail, made, now);
     }
     Ok(0)
 }
 
-fn data(detail: &SecretDetail, now: Timestamp) -> Value {
+fn data(detail: &SecretDetail, made: &[Made], now: Timestamp) -> Value {
     let pairs = |pairs: &[(String, String)]| -> Value {
         pairs.iter().map(|(label, text)| (label.clone(), json!(text))).collect::<serde_json::Map<_, _>>().into()
     };
     json!({
         "name": detail.name, "layer": detail.layer,
-        "versions": detail.versions.iter().map(|row| version(row, now)).collect::<Vec<_>>(),
+        "versions": detail.versions.iter().map(|row| version(row, made_as(made, &row.id), now)).collect::<Vec<_>>(),
+        "recorded": gone(detail, made).map(recorded).collect::<Vec<_>>(),
         "holders": detail.holders.iter().enumerate().map(|(at, holder)| json!({
             "layer": holder.layer, "name": holder.name, "version": holder.version, "wins": at == 0,
             "age_s": seconds(holder.age, now), "age_is_lower_bound": holder.age.is_lower_bound(),
@@ -44,8 +49,46 @@ fn data(detail: &SecretDetail, now: Timestamp) -> Value {
     })
 }
 
-fn version(row: &VersionRow, now: Timestamp) -> Value {
+/// What the journal knows of a version: the last that had that name.
+fn made_as<'a>(made: &'a [Made], version: &str) -> Option<&'a Made> {
+    made.iter().rev().find(|made| made.version.as_deref() == Some(version))
+}
+
+/// What the journal knows and the backend tells no more, newest first (R3.8).
+fn gone<'a>(detail: &'a SecretDetail, made: &'a [Made]) -> impl Iterator<Item = &'a Made> {
+    let is_told = |made: &&Made| detail.versions.iter().any(|row| made.version.as_deref() == Some(row.id.as_str()));
+    made.iter().rev().filter(move |made| !is_told(made))
+}
+
+fn recorded(made: &Made) -> Value {
     json!({
+        "id": made.version,
+        "fingerprint": made.fingerprint,
+        "made_at": made.at.map(|at| at.to_string()),
+        "made_by": made.by,
+        "rotation": made.rotation.map(|number| format!("R-{number}")),
+        "retired_at": made.retired.as_ref().map(|(at, _)| at.to_string()),
+        "retired_by": made.retired.as_ref().map(|(_, by)| by),
+    })
+}
+
+/// `by carol in R-27, retired 3 d 04 h ago by dan`
+fn words(made: &Made, now: Timestamp) -> String {
+    let by = made.by.as_deref().map_or_else(|| "not made here".to_owned(), |by| format!("by {}", tame(by)));
+    let rotation = made.rotation.map_or_else(String::new, |number| format!(" in R-{number}"));
+    let retired = made.retired.as_ref().map_or_else(String::new, |(at, by)| {
+        format!(", retired {} ago by {}", rows::span(now.duration_since(*at)), tame(by))
+    });
+    format!("{by}{rotation}{retired}")
+}
+
+fn fingerprint(made: Option<&Made>) -> String {
+    made.and_then(|made| made.fingerprint.clone()).unwrap_or_else(|| "-".into())
+}
+
+fn version(row: &VersionRow, made: Option<&Made>, now: Timestamp) -> Value {
+    json!({
+        "recorded": made.map(recorded),
         "id": row.id, "stage": word(row.stage), "labels": row.labels, "gone": word(row.gone),
         "age_s": seconds(row.age, now), "age_is_lower_bound": row.age.is_lower_bound(),
     })
@@ -59,14 +102,22 @@ fn seconds(age: Age, now: Timestamp) -> Option<i64> {
     age.at(now).map(|age| age.as_secs())
 }
 
-fn text(detail: &SecretDetail, now: Timestamp) {
+fn text(detail: &SecretDetail, made: &[Made], now: Timestamp) {
     output::text(&format!("{} in {}", tame(&detail.name), detail.layer));
-    let header = ["VERSION", "STAGE", "AGE", "LABELS"].map(str::to_owned).to_vec();
+    let header = ["VERSION", "STAGE", "AGE", "FINGERPRINT", "MADE", "LABELS"].map(str::to_owned).to_vec();
     let cells = detail.versions.iter().map(|row| {
         let place = [row.stage, row.gone].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ");
         let place = if place.is_empty() { "-".to_owned() } else { place };
-        vec![tame(&row.id), place, rows::age(row.age, now), tame(&row.labels.join(", "))]
+        let made = made_as(made, &row.id);
+        let by = made.map_or_else(|| "-".to_owned(), |made| words(made, now));
+        vec![tame(&row.id), place, rows::age(row.age, now), fingerprint(made), by, tame(&row.labels.join(", "))]
     });
+    let kept = gone(detail, made).map(|made| {
+        let age = made.at.map_or_else(|| "-".to_owned(), |at| rows::span(now.duration_since(at)));
+        let id = made.version.as_deref().unwrap_or("-");
+        vec![tame(id), "recorded".to_owned(), age, fingerprint(Some(made)), words(made, now), String::new()]
+    });
+    let cells = cells.chain(kept);
     output::text(&output::table(&std::iter::once(header).chain(cells).collect::<Vec<_>>()));
     if detail.holders.len() > 1 {
         output::text(&format!("{} wins over {}", told(&detail.holders[0]), below(&detail.holders[1..])));
