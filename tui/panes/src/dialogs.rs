@@ -68,7 +68,7 @@ fn unlock(model: &Model) -> Vec<(String, Role)> {
     let title = model.setup.seat.environment.title();
     vec![
         (format!("Unlock {title} for {minutes}?"), Role::Strong),
-        ("Until then values can be revealed here, as far as your role allows.".into(), Role::Text),
+        ("Until then values can be revealed and rotations begun, as your role allows.".into(), Role::Text),
         ("The first row counts down, and u locks again at once.".into(), Role::Text),
         (String::new(), Role::Text),
         ("Enter unlocks. Esc stays look only.".into(), Role::Muted),

@@ -1,5 +1,5 @@
-//! Two questions: hold level 3, and let trading go on. Refuses to look like one another, and to be answered without the
-//! numbers of now.
+//! Questions with fields: hold level 3, let trading go on, and what others ask in the same form. Refuses to look like one
+//! another, and to be answered without the numbers of now.
 
 use crate::foot::wrapped;
 use crate::pen::{Pen, columns, from, row};

@@ -31,7 +31,7 @@ impl View {
     /// Makes the view for this width.
     pub(crate) fn of(model: &Model, row: &PlanRow, sent: bool, width: u16) -> Self {
         let part = if width >= WIDE { (width * 11 / 20, width - width * 11 / 20 - 2) } else { (width, width) };
-        let mut left = facts(model, row, part.0);
+        let mut left = facts(row, part.0);
         let mut right = steps(row, part.1);
         right.extend(readers::of_plan(model, &row.plan, &row.readers, part.1));
         let parts = if width >= WIDE {
@@ -89,7 +89,7 @@ fn top(row: &PlanRow, width: u16) -> Vec<Line> {
     lines
 }
 
-fn facts(model: &Model, row: &PlanRow, width: u16) -> Vec<Line> {
+fn facts(row: &PlanRow, width: u16) -> Vec<Line> {
     let plan = &row.plan;
     let old = words::version_id(&plan.from);
     let grace = SignedDuration::from_secs(i64::try_from(plan.grace_s).unwrap_or(i64::MAX));
@@ -122,7 +122,6 @@ fn facts(model: &Model, row: &PlanRow, width: u16) -> Vec<Line> {
     for warning in &row.warnings {
         field("!", warning, Role::Danger);
     }
-    let _ = model;
     lines
 }
 
