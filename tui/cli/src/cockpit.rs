@@ -90,6 +90,8 @@ pub(crate) fn run(control: Control, nudges: Arc<Nudges>, common: &Common) -> Out
     let ending = cockpit.turn(&receive, &terminal);
     drop(terminal);
     cockpit.trigger.finish();
+    // What is carried here is let go while the session still stands in the journal.
+    drop(cockpit.watch.take());
     let _ = control.serve(Request::CloseSession.into());
     Ok(ending)
 }
