@@ -9,6 +9,7 @@ use crate::journal::verify_all;
 use crate::open::state_folder;
 use crate::overview::secret_rows;
 use crate::rotate::Begun;
+use crate::rotate::carrier::Carrier;
 use crate::serve::Control;
 use crate::surroundings::Surroundings;
 use crate::tail::{Location, Places, Source, Tail, TailNews, TailOptions};
@@ -57,6 +58,7 @@ pub struct Watch {
 struct Eye {
     control: Arc<Control>,
     follow: Follow,
+    carrier: Arc<Carrier>,
     began: Timestamp,
     /// The last event known to be verified, and what is wrong with the journal.
     verified: Arc<Mutex<(u64, Option<String>)>>,
@@ -71,7 +73,10 @@ impl Watch {
     pub fn start(control: Arc<Control>, nudges: Arc<Nudges>, tell: Tell) -> std::io::Result<Self> {
         let follow = Follow::new(control.clone(), nudges, true);
         let began = Timestamp::now();
-        let eye = Eye { control, follow, began, verified: Arc::default(), telling: Arc::default(), tell };
+        let told = tell.clone();
+        let carrier =
+            Carrier::start(control.clone(), "cockpit", false, Arc::new(move |rows| told(Notice::Rotations(rows))))?;
+        let eye = Eye { control, follow, carrier, began, verified: Arc::default(), telling: Arc::default(), tell };
         eye.tell_all();
         if let Some(switch) = eye.control.switch("cockpit") {
             let tell = eye.tell.clone();
@@ -96,7 +101,18 @@ impl Watch {
     /// True while every thread that watches lives.
     pub fn is_alive(&self) -> bool {
         let switch = self.eye.control.switch("cockpit").is_none_or(|switch| switch.is_alive());
-        switch && self.threads.iter().all(|thread| !thread.is_finished())
+        let carrier = self.eye.carrier.is_alive();
+        switch && carrier && self.threads.iter().all(|thread| !thread.is_finished())
+    }
+
+    /// Carries on a rotation that was begun in this process.
+    pub fn carry(&self, begun: Begun) {
+        self.eye.carrier.carry(begun);
+    }
+
+    /// The rotations as they are now, with their readers.
+    pub fn rotations(&self) -> Vec<RotationRow> {
+        self.eye.carrier.rows()
     }
 
     /// Asks one layer, or all, at once; a wait before a restart ends.
@@ -104,14 +120,16 @@ impl Watch {
         self.eye.follow.read_again(layer);
     }
 
-    /// Carries on a rotation that was begun in this process.
-    pub fn carry(&self, begun: Begun) {
-        drop(begun);
-    }
-
     /// Somebody looks at this secret: its version is asked before others'.
     pub fn looked_at(&self, layer: &str, name: &str) {
         self.eye.follow.looked_at(layer, name);
+    }
+}
+
+impl Drop for Watch {
+    /// Whoever goes on with a rotation need not wait for this process' leases.
+    fn drop(&mut self) {
+        self.eye.carrier.stop();
     }
 }
 
@@ -121,6 +139,7 @@ impl Eye {
         if let Some(switch) = self.control.switch("cockpit") {
             switch.saw(&mut news.lines);
         }
+        self.carrier.heard(&news.lines);
         if news.lines.iter().any(|line| line.source.as_ref() == JOURNAL) {
             self.fold();
             news.lines.iter().filter_map(|line| written(line, self.began)).for_each(|layer| self.follow.written(layer));
@@ -140,6 +159,7 @@ impl Eye {
         if let Some(switch) = self.control.switch("cockpit") {
             switch.journal_grew();
         }
+        self.carrier.journal_grew();
     }
 
     fn catch_up(&self) {

@@ -56,7 +56,8 @@ struct Known {
     overdue: BTreeSet<String>,
     /// When what is due was looked at last.
     looked: Option<Instant>,
-    rows: Vec<RotationRow>,
+    /// What was told last.
+    rows: Option<Vec<RotationRow>>,
 }
 
 /// So often it looks by itself.
@@ -338,8 +339,8 @@ impl Shared {
     fn tell_rows(&self) {
         let rows = self.rows();
         let mut known = self.known();
-        if known.rows != rows {
-            known.rows.clone_from(&rows);
+        if known.rows.as_ref() != Some(&rows) {
+            known.rows = Some(rows.clone());
             drop(known);
             (self.tell)(rows);
         }

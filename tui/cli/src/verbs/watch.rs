@@ -1,9 +1,11 @@
 //! `watch`: the kill-switch without a screen. It keeps the deadline, tries on what was not reached, records what engines
-//! answer, and finds orders after a stop; beside that it watches the layers. Several may run. Refuses to need a
-//! configuration that can be read, a plugin or a backend.
+//! answer, and finds orders after a stop; beside that it watches the layers, carries rotations on that nobody else does,
+//! and begins those that are due and allowed. Several may run. Refuses to need a configuration that can be read, a plugin
+//! or a backend for the switch.
 
 mod changes;
 mod layers;
+mod rotations;
 mod systemd;
 
 use crate::args::Common;
@@ -44,11 +46,12 @@ pub(crate) fn run(common: &Common) -> Outcome {
         }
         teller.heard(row);
     }))?;
-    let tail = tail(&seat, Layers::start(common, log.clone()))?;
+    let layers = Layers::start(common, log.clone());
+    let tail = tail(&seat, layers.clone())?;
     systemd::notify("READY=1");
     // Asleep until a signal writes its byte, and now and then up to see whether it still watches.
     while !matches!(ended.read(&mut [0]), Ok(1)) {
-        if !seat.switch.is_alive() {
+        if !seat.switch.is_alive() || !layers.is_alive() {
             return Err(Trouble::failed(
                 "a thread of this watcher died\n  while: watching\n  next:  start it again; engines and other watchers keep the deadline meanwhile",
             ));
@@ -58,6 +61,7 @@ pub(crate) fn run(common: &Common) -> Outcome {
     systemd::notify("STOPPING=1");
     log.say("ended; engines and other watchers keep the deadline");
     drop(tail);
+    layers.stop();
     Ok(0)
 }
 
