@@ -248,7 +248,10 @@ impl<'a> Shape<'a> {
         };
         told.at = self.at();
         if let Some((resource, came)) = self.own.and_then(|own| crate::own::words(&told.kind, own)) {
-            told.resource = resource.into();
+            // What says nothing of its own is about what the line names.
+            if !resource.is_empty() {
+                told.resource = resource.into();
+            }
             told.more = came;
         }
         Some(told)

@@ -1,16 +1,17 @@
-//! What a line of the kill-switch or of the version watch says beside the schema: which order, which engine, how fast,
+//! What a line of the kill-switch, of the version watch or of a rotation says beside the schema: which order, which engine, how fast,
 //! which version, why. Refuses to judge: it is put in words for the tail, and whoever reads it redacts and sanitises it as
 //! every other text.
 
 use crate::event::Detail;
 use crate::kill::{Order, Record};
+use crate::rotate::Fact;
 use crate::version::Sighting;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 /// On what, and what came of it, in words; `None` for lines that say nothing more.
 pub(crate) fn words(kind: &str, own: &RawValue) -> Option<(String, String)> {
-    const SPEAK: [&str; 4] = ["KILL_SWITCH_", "ENGINE_", "SECRET_VERSION_", "BACKEND_EXPIRING"];
+    const SPEAK: [&str; 5] = ["KILL_SWITCH_", "ENGINE_", "SECRET_VERSION_", "BACKEND_EXPIRING", "ROTATION_"];
     if !SPEAK.iter().any(|prefix| kind.starts_with(prefix)) {
         return None;
     }
@@ -27,7 +28,36 @@ pub(crate) fn words(kind: &str, own: &RawValue) -> Option<(String, String)> {
         }
         Detail::Version { layer, name, from, to } => Some((format!("{layer}/{name}"), version(&from, &to))),
         Detail::Backend { name, reason, .. } => Some((name, reason)),
+        Detail::Rotation { number, fact, .. } => Some((String::new(), format!("R-{number} {}", became(&fact)))),
         _ => None,
+    }
+}
+
+/// What became known of a rotation: `promote: version 15 is current`.
+fn became(fact: &Fact) -> String {
+    let told = |head: String, more: &str| if more.is_empty() { head } else { format!("{head}: {more}") };
+    match fact {
+        Fact::Planned { by, why, .. } => told(format!("planned by {by}"), why),
+        Fact::Confirmed { by } => format!("confirmed by {by}, unsigned"),
+        Fact::Taken { lease } => format!("carried by {}", lease.words()),
+        Fact::LetGo => "let go".into(),
+        Fact::Began { step } => format!("{step} begins"),
+        Fact::Done { step, note, .. } => told(step.to_string(), note),
+        Fact::Failed { step, why, .. } => told(format!("{step} FAILED"), why),
+        Fact::NothingStaged => "nothing was staged".into(),
+        Fact::Renewed { id } => format!("another value, id {id}"),
+        Fact::Lost { found } => format!("LOST: somebody else made version {found}"),
+        Fact::Errors { count, readers } => told(format!("{count} log-in errors"), &readers.join(", ")),
+        Fact::GraceOver { readers } => match readers.is_empty() {
+            true => "grace is over".into(),
+            false => format!("grace is over, still read by {}", readers.join(", ")),
+        },
+        Fact::Asked { ask, by, why } => told(format!("{} asked by {by}", ask.word()), why),
+        Fact::Said { step, done, by, note } => {
+            let word = if *done { "done" } else { "FAILED" };
+            told(format!("{step} {word}, says {by}"), note)
+        }
+        Fact::Ended { ending } => ending.word().into(),
     }
 }
 
@@ -84,6 +114,7 @@ mod tests {
     use super::*;
     use crate::environment::Environment;
     use crate::kill::testing::ordered;
+    use crate::rotate::{Ending, Step};
 
     fn said(kind: &str, detail: &Detail) -> (String, String) {
         let raw = serde_json::value::to_raw_value(detail).expect("JSON");
@@ -131,6 +162,28 @@ mod tests {
         assert_eq!(said_of(&Sighting::Absent, &Sighting::Present), "new; made elsewhere");
         assert_eq!(said_of(&v("13"), &Sighting::Absent), "gone, was version 13; removed elsewhere");
         assert_eq!(said_of(&Sighting::Present, &Sighting::Absent), "gone; removed elsewhere");
+    }
+
+    #[test]
+    fn a_rotation_says_its_number_its_step_and_what_that_came_to() {
+        let said_of = |fact: Fact| {
+            let detail = Detail::Rotation { number: 27, runner: None, fact: Box::new(fact) };
+            let (resource, came) = said("ROTATION_STEP", &detail);
+            assert_eq!(resource, "", "the line's own");
+            came
+        };
+        let done = Fact::Done {
+            step: Step::Promote,
+            version: Some("15".into()),
+            fingerprint: None,
+            grace: None,
+            by: "aws".into(),
+            note: "version 15 is current".into(),
+            took_ms: Some(74),
+        };
+        assert_eq!(said_of(done), "R-27 promote: version 15 is current");
+        assert_eq!(said_of(Fact::Began { step: Step::Set }), "R-27 set begins");
+        assert_eq!(said_of(Fact::Ended { ending: Ending::Lost }), "R-27 LOST");
     }
 
     #[test]
