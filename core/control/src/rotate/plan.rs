@@ -40,6 +40,9 @@ pub(super) fn plan(control: &Control, target: &Target) -> Result<PlanRow, Failur
         next: "A name has no control characters and at most 1,024 bytes.".into(),
     })?;
     let seen = look(mount, &name)?;
+    // Whose the staged value is that was seen: it may have been begun a moment ago. A journal that can't be read is told
+    // by who writes.
+    let _ = control.journal.catch_up();
     let rules = Rules::of(&control.config, target);
     let has_ears = crate::watch::sources(control).len() > 1;
     let (reasons, approval) = permission(control, target);

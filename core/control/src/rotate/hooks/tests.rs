@@ -1,7 +1,6 @@
 use super::*;
 use quarterdeck_domain::redact::REDACTED;
 use quarterdeck_domain::rotate::Stdin;
-use quarterdeck_servers::OpenBao;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
@@ -229,26 +228,4 @@ fn a_call_that_would_show_the_value_is_not_made() {
 #[test]
 fn a_person_is_asked_by_nobody_here() {
     no(answer(&Hook::Person { told: "at the portal".into() }, Step::Set, &Value::text(VALUE)));
-}
-
-#[test]
-fn a_vault_token_is_looked_up_and_revoked() {
-    let mut bao = OpenBao::dev();
-    let hook = Hook::VaultToken { url: bao.address(), within_s: 10 };
-    let token = Value::text(&bao.token(&[], "1h"));
-    yes(answer(&hook, Step::Set, &token));
-    yes(answer(&hook, Step::Test, &token));
-    assert_eq!(yes(answer(&hook, Step::Retire, &token)), "revoked");
-    assert!(no(answer(&hook, Step::Verify, &token)).contains("refused"));
-    // As the next runner does it after a crash.
-    assert!(yes(answer(&hook, Step::Retire, &token)).contains("was revoked"));
-    // A policy that lacks it is no proof of an end.
-    let body = serde_json::json!({ "policies": ["nothing"], "ttl": "1h", "no_default_policy": true });
-    let poor = Value::text(&bao.token_with(&body));
-    assert!(no(answer(&hook, Step::Test, &poor)).contains("lookup-self"));
-    assert!(no(answer(&hook, Step::Revoke, &poor)).contains("revoke-self"));
-    bao.seal();
-    assert!(trouble(answer(&hook, Step::Test, &poor)).contains("503"));
-    bao.stop();
-    trouble(answer(&hook, Step::Test, &poor));
 }
