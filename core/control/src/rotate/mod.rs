@@ -24,14 +24,14 @@ pub mod readers;
 mod record;
 mod rows;
 pub mod run;
-pub mod strays;
-mod words;
 mod settle;
 mod stands;
 mod start;
 mod steer;
+pub mod strays;
 #[cfg(test)]
 mod tests;
+mod words;
 mod world;
 
 use crate::failure::Failure;

@@ -23,7 +23,10 @@ impl Shelf {
         let keep = |(name, bytes): (String, SecretBytes)| {
             let kind = if bytes.expose().starts_with(b"{") { Kind::Json } else { Kind::Text };
             let value = Value { kind, bytes };
-            Some((SecretName::parse(&name)?, vec![Kept { id: VersionId("1".into()), stage: Stage::Current, value, rotation: None }]))
+            Some((
+                SecretName::parse(&name)?,
+                vec![Kept { id: VersionId("1".into()), stage: Stage::Current, value, rotation: None }],
+            ))
         };
         Self { secrets: Mutex::new(secrets.into_iter().filter_map(keep).collect()) }
     }

@@ -49,7 +49,8 @@ pub(super) fn begun(control: &Arc<Control>, begun: Begun, role: Role) -> Outcome
     let leaves = leaving()?;
     let told = Teller { control: control.clone(), number, as_json: role.as_json, told: AtomicUsize::new(0) };
     let watched = !role.stays && is_watched(control);
-    let goes_on = || !leaves.load(Ordering::Relaxed) && !(watched && told.is_in_grace());
+    let is_left = || leaves.load(Ordering::Relaxed) || (watched && told.is_in_grace());
+    let goes_on = || !is_left();
     let readers = Mutex::new(Readers::default());
     loop {
         told.tell();
@@ -58,9 +59,7 @@ pub(super) fn begun(control: &Arc<Control>, begun: Begun, role: Role) -> Outcome
         match stopped {
             Stopped::Over(ending) => return Ok(told.over(ending)),
             Stopped::Asks(question) => return Ok(told.asks(&question)),
-            Stopped::Carried(_) if !leaves.load(Ordering::Relaxed) && !(watched && told.is_in_grace()) => {
-                std::thread::park_timeout(LOOKS);
-            }
+            Stopped::Carried(_) if goes_on() => std::thread::park_timeout(LOOKS),
             Stopped::Carried(_) | Stopped::Told => return Ok(told.left(watched)),
         }
     }
@@ -101,11 +100,8 @@ impl Teller {
         }
         for past in past.iter().skip(told) {
             let cells = text::past(past);
-            output::text(
-                &format!("{:<12} {:<10} {:>9} {:>8}  {}", cells[0], cells[1], cells[2], cells[3], cells[4])
-                    .trim_end()
-                    .to_owned(),
-            );
+            let line = format!("{:<12} {:<10} {:>9} {:>8}  {}", cells[0], cells[1], cells[2], cells[3], cells[4]);
+            output::text(line.trim_end());
         }
     }
 
@@ -150,12 +146,12 @@ impl Teller {
     }
 
     fn left(&self, watched: bool) -> u8 {
-        self.data();
-        let name = format!("R-{}", self.number);
         let Some(row) = self.row() else { return 0 };
         if let Some((ending, _)) = row.rotation.ended {
             return self.over(ending);
         }
+        self.data();
+        let name = format!("R-{}", self.number);
         self.say(&format!("{name} {}", text::standing(&row, quarterdeck_clock::utc())));
         self.say(&match watched {
             true => format!("next: a watcher goes on; 'quarterdeck rotate status {name}' shows it"),
