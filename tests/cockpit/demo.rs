@@ -57,7 +57,16 @@ fn each_line_to_try_is_ticked_by_the_thing_itself() {
     screen.press("L", "TRADE AGAIN");
     screen.keys("it was a try\r");
     screen.shows("TRADING normal");
-    screen.shows("TRY 4 of 6 done");
+    screen.press("2/tls", "SECRETS 1 of");
+    screen.keys("\r");
+    screen.press("R", "S starts it");
+    screen.press("S", "reason");
+    screen.keys("\r");
+    screen.shows("IN GRACE");
+    screen.press("1", "BACKENDS");
+    screen.press("2/\x15", "SECRETS 12");
+    screen.keys("\r");
+    screen.press("1", "TRY 4 of 6 done");
     screen.press("/ibkr", "find > ibkr");
     screen.keys("\r");
     screen.press("1", "TRY 5 of 6 done");

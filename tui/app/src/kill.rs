@@ -47,9 +47,6 @@ pub(crate) fn take(model: &mut Model, row: Box<KillRow>) -> Vec<Effect> {
         if let Some((weight, says)) = change(before, &row, &model.setup.seat.who.session) {
             tell(model, weight, Message::plain(says));
         }
-        if order(before) == Some(Order::Hold) && order(&row) == Some(Order::Trade) {
-            act::did(model, Deed::Release);
-        }
     }
     if is_carried_out(&row) {
         act::did(model, Deed::Stop);

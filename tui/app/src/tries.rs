@@ -6,8 +6,8 @@
 pub enum Deed {
     /// Trading was stopped, and every engine says so.
     Stop,
-    /// A stop that was held was released.
-    Release,
+    /// A rotation was promoted.
+    Rotate,
     /// A search in the tail found something.
     Find,
     /// A value stood on the screen.
@@ -36,8 +36,8 @@ impl Try {
     pub fn of_the_demo() -> Vec<Self> {
         let line = |deed, key: &str, text: &str| Self { deed, key: key.into(), text: text.into(), done: false };
         vec![
-            line(Deed::Stop, "^X", "stop: type the code, then ^X"),
-            line(Deed::Release, "H L", "hold, then let trading go on"),
+            line(Deed::Stop, "^X", "stop: code, ^X; then H and L"),
+            line(Deed::Rotate, "R S", "rotate: the plan, then S"),
             line(Deed::Find, "/", "find: type ibkr, then Enter"),
             line(Deed::Reveal, "v", "reveal a value for 10 s"),
             line(Deed::Help, "?", "help: every key there is"),

@@ -124,7 +124,12 @@ fn take(model: &mut Model, news: News) -> Vec<Effect> {
                 opened.text = Some(lines);
             }
         }
-        News::Rotations(rows) => model.rotations.take(rows, model.now),
+        News::Rotations(rows) => {
+            if rows.iter().any(|row| row.rotation.promoted.is_some()) {
+                act::did(model, Deed::Rotate);
+            }
+            model.rotations.take(rows, model.now);
+        }
         News::Planned { id, plan } => rotate::planned(model, id, plan),
         News::Begun(number) => rotate::begun(model, number),
         News::NotRotated { id, weight, message } => rotate::failed(model, &id, weight, message),

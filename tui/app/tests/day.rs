@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::rotation;
 use common::{kill, later, line, model, now, press, revealed, seat, secret, world};
 use jiff::SignedDuration;
 use quarterdeck_app::{Bell, Deed, Effect, Message, Model, News, Setup, Weight, update, wake_at};
@@ -163,7 +164,10 @@ fn a_line_to_try_is_ticked_by_the_thing_itself_and_not_by_its_key() {
     told(&mut model, SwitchState::Held);
     assert_eq!(done(&model), [Deed::Stop, Deed::Find, Deed::Reveal, Deed::Help]);
     told(&mut model, SwitchState::Normal);
-    assert_eq!(done(&model), [Deed::Stop, Deed::Release, Deed::Find, Deed::Reveal, Deed::Help]);
+    press(&mut model, "R Esc");
+    assert!(!done(&model).contains(&Deed::Rotate), "a plan is none");
+    update(&mut model, News::Rotations(vec![rotation::in_grace().row()]), now());
+    assert_eq!(done(&model), [Deed::Stop, Deed::Rotate, Deed::Find, Deed::Reveal, Deed::Help]);
     press(&mut model, "1 q Enter");
     assert!(model.setup.tries.iter().all(|line| line.done));
 }

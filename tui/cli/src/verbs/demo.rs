@@ -43,6 +43,14 @@ const SECRETS: &[(&str, &str, i64, &str)] = &[
     ("slack.webhook", "https://hooks.example.invalid/demo", 16 * 24 + 20, "dan"),
 ];
 
+/// How a new value of each comes about when it is rotated; all else as configuration would have it.
+const MADE: &[(&str, &str)] = &[
+    ("demo/tls/private-key", "ed25519"),
+    ("demo/rds/password", "password:32"),
+    ("demo/pagerduty/token", "hex:20"),
+    ("broker.password", "password:24"),
+];
+
 /// Runs the demo.
 pub(crate) fn run(verb: &Demo, common: &Common) -> Outcome {
     let role = Role::parse(&verb.role).filter(|role| *role != Role::Service).ok_or_else(|| {
@@ -141,11 +149,16 @@ fn configuration(folder: &Path, user: &str, role: Role) -> String {
         "[[person]]\nname = {user}\nunix = {user}\nrole = {role}\n\n\
          [desk]\nphone = \"+1 203 555 0142 (a made-up number)\"\n\n\
          [backend.fernet]\npath = {file}\n\n[backend.yaml]\npath = \"config.yaml\"\n\n\
-         [[audit.source]]\nname = \"orders\"\npath = {orders}\nevery = \"30s\"\n",
+         [[audit.source]]\nname = \"orders\"\npath = {orders}\nevery = \"30s\"\n\n\
+         [rotate]\ngrace = \"1m\"\nretire = \"wait\"\n\n{secrets}",
         user = text(Person::of_unix(user).as_str()),
         role = text(role.name()),
         file = text(&folder.join("work/.secrets/encrypted_secrets.bin").to_string_lossy()),
         orders = text(&folder.join("orders.jsonl").to_string_lossy()),
+        secrets = MADE
+            .iter()
+            .map(|(name, made)| format!("[[secret]]\nname = {name:?}\ngenerator = {made:?}\nperiod = \"30d\"\n\n"))
+            .collect::<String>(),
     )
 }
 
