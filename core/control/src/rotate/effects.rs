@@ -106,8 +106,8 @@ impl Hands<'_> {
     fn find_staged(&mut self, shelf: &Shelf<'_>, id: &str) -> Outcome {
         if let Some(version) = asked(shelf.rotation, shelf.under(id))? {
             let reading = asked(shelf.rotation, shelf.read(Some(&version.0)))?;
-            let fingerprint = self.control.key.fingerprint(reading.value.bytes.expose());
-            return Ok(self.staged(shelf, version, fingerprint));
+            let told = self.told_of(shelf.rotation, &reading.value);
+            return Ok(self.staged(shelf, version, told));
         }
         // On the way back nothing is stored any more.
         if shelf.rotation.step == Step::Stage && self.made.as_ref().is_some_and(|(made, _)| made == id) {
@@ -142,15 +142,21 @@ impl Hands<'_> {
         if asked(rotation, shelf.is_current(value))? {
             return Err(never(rotation, "the new value is the one that is current"));
         }
-        let fingerprint = self.control.key.fingerprint(value.bytes.expose());
+        let told = self.told_of(rotation, value);
         let version = stage_over_ours(shelf, id, value)?;
-        Ok(self.staged(shelf, version, fingerprint))
+        Ok(self.staged(shelf, version, told))
     }
 
-    fn staged(&mut self, shelf: &Shelf<'_>, version: VersionId, fingerprint: String) -> Came {
+    /// What the record says of a new value: its fingerprint, and of a key pair the public key.
+    fn told_of(&self, rotation: &Rotation, value: &Value) -> (String, String) {
+        let public = super::generate::note(&rotation.plan.generator, value);
+        (self.control.key.fingerprint(value.bytes.expose()), public)
+    }
+
+    fn staged(&mut self, shelf: &Shelf<'_>, version: VersionId, (fingerprint, public): (String, String)) -> Came {
         (self.made, self.typed) = (None, None);
         let (grace, by) = (None, shelf.mount.layer.clone());
-        let note = format!("version {version} is pending");
+        let note = format!("version {version} is pending{}", after(&public));
         Came::Done { version: Some(version.0), fingerprint: Some(fingerprint), grace, by, note }
     }
 

@@ -71,16 +71,19 @@ fn resume(common: &Common, rotation: &str) -> Outcome {
 fn done(common: &Common, rotation: &str, is_done: bool, note: &str) -> Outcome {
     let control = Arc::new(session(common, NEEDS)?);
     let row = chosen(&control, rotation)?;
-    let Some(Question::Person { step, .. }) = row.question else {
-        return Err(Trouble::ending(
-            3,
-            format!(
-                "{} waits for nothing that a person does: it is at '{}'\n  next:  'quarterdeck rotate status {}' shows it",
-                row.rotation.name(),
-                row.rotation.step,
-                row.rotation.name()
-            ),
-        ));
+    // What is stuck may have been done by hand: the machine says whether that ends it.
+    let step = match row.question {
+        Some(Question::Person { step, .. }) => step,
+        Some(Question::Stuck { .. }) => row.rotation.step,
+        _ => {
+            let (name, step) = (row.rotation.name(), row.rotation.step);
+            return Err(Trouble::ending(
+                3,
+                format!(
+                    "{name} waits for nothing that a person does: it is at '{step}'\n  next:  'quarterdeck rotate status {name}' shows it"
+                ),
+            ));
+        }
     };
     control.rotation_say(row.rotation.number, step, is_done, note)?;
     follow::follow(&control, row.rotation.number, follow::Role::asked(common))

@@ -127,7 +127,9 @@ pub(super) fn next(question: &Question, name: &str) -> String {
         Question::Retire { .. } => {
             format!("'quarterdeck rotate retire {name}' cuts them off; 'rotate rollback {name}' goes back")
         }
-        Question::Stuck { .. } => format!("mend it, then 'quarterdeck rotate resume {name}'"),
+        Question::Stuck { .. } => format!(
+            "mend it, then 'quarterdeck rotate resume {name}'; done by hand: 'quarterdeck rotate done {name}'"
+        ),
     }
 }
 
