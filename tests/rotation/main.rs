@@ -9,6 +9,7 @@ mod desk;
 mod dry;
 mod faults;
 mod hooks;
+mod keyboard;
 mod kills;
 mod lost;
 mod place;
