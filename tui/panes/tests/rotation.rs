@@ -187,7 +187,7 @@ const HOSTILE: &[&str] = &[
 
 /// A rotation in which everything that others wrote is this text.
 fn hostile(mut row: RotationRow, text: &str) -> RotationRow {
-    let person = || Some(Hook::Person { told: text.to_owned() });
+    let person = || Some(Hook::Person { told: text.to_owned(), undo: None });
     let rotation = &mut row.rotation;
     (rotation.by, rotation.why, rotation.plan.from) = (text.into(), text.into(), text.into());
     (rotation.staged, rotation.plan.set, rotation.plan.revoke) = (Some(text.into()), person(), person());

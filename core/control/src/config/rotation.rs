@@ -227,7 +227,7 @@ fn count(word: &str, text: &str, (least, most): (u32, u32), what: &str) -> Resul
 
 /// Who or what does a step, of exactly one kind.
 pub(crate) fn hook(table: &HookTable) -> Result<Hook, String> {
-    let HookTable { command: words, http, vault_token, by, tell, within, stdin } = table;
+    let HookTable { command: words, http, vault_token, by, tell, undo, within, stdin } = table;
     let kinds = [words.is_some(), http.is_some(), vault_token.is_some(), by.is_some()];
     if kinds.iter().filter(|there| **there).count() != 1 {
         return Err("it has one of command, http, vault_token and by = \"person\"".into());
@@ -238,6 +238,7 @@ pub(crate) fn hook(table: &HookTable) -> Result<Hook, String> {
     };
     only("stdin", stdin.is_some(), "a command", words.is_some())?;
     only("tell", tell.is_some(), "by = \"person\"", by.is_some())?;
+    only("undo", undo.is_some(), "by = \"person\"", by.is_some())?;
     only("within", within.is_some(), "what runs by itself: a person has the time they need", by.is_none())?;
     let within_s = |usual: u64| match within.as_deref().map(duration::parse) {
         None => Ok(usual),
@@ -263,7 +264,10 @@ pub(crate) fn hook(table: &HookTable) -> Result<Hook, String> {
         _ => {
             let told = tell.clone().filter(|told| !told.trim().is_empty());
             let told = told.ok_or("'tell' is missing: say what to do and where")?;
-            Ok(Hook::Person { told: plain("tell", told)? })
+            Ok(Hook::Person {
+                told: plain("tell", told)?,
+                undo: undo.clone().map(|undo| plain("undo", undo)).transpose()?,
+            })
         }
     }
 }
@@ -336,6 +340,7 @@ fn address(key: &str, text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quarterdeck_domain::rotate::Step;
 
     fn made(text: &str) -> Result<Generator, String> {
         generator(&Value::String(text.into()))
@@ -380,7 +385,13 @@ mod tests {
         let set = hooked("command=['set-key','ibkr']\nwithin='30s'\nstdin='json'").expect("a command");
         assert_eq!(set.within_s(), Some(30));
         assert!(matches!(set, Hook::Command { stdin: Stdin::Json, .. }));
-        assert_eq!(hooked("by='person'\ntell='make a key'"), Ok(Hook::Person { told: "make a key".into() }));
+        assert_eq!(
+            hooked("by='person'\ntell='make a key'"),
+            Ok(Hook::Person { told: "make a key".into(), undo: None })
+        );
+        let undo = hooked("by='person'\ntell='revoke the old key'\nundo='revoke the new key'").expect("a person");
+        assert_eq!(undo.told(Step::Retire, "2", "1"), "revoke the old key");
+        assert!(undo.told(Step::Revoke, "2", "1").ends_with("stays: revoke the new key"));
         let call = hooked("http={url='https://x/y',header='Authorization',before='Bearer '}").expect("a call");
         assert_eq!((call.to_string(), call.within_s()), ("GET https://x/y".into(), Some(10)));
         assert!(hooked("vault_token='http://127.0.0.1:8200'").is_ok());
@@ -389,6 +400,7 @@ mod tests {
             ("by='person'\ncommand=['/x']", "one of command"),
             ("by='persn'\ntell='x'", "did you mean 'person'"),
             ("by='person'", "'tell' is missing"),
+            ("command=['/x']\nundo='x'", "'undo' is only for by"),
             ("by='person'\ntell='x'\nwithin='5s'", "'within' is only"),
             ("vault_token='https://x'\nstdin='json'", "'stdin' is only for a command"),
             ("command=['/x']\nstdin='jsn'", "did you mean 'json'"),

@@ -238,6 +238,8 @@ pub struct HookTable {
     pub by: Option<String>,
     /// What a person does, and where.
     pub tell: Option<String>,
+    /// How a person makes a new value invalid again, on the way back: of a revoke.
+    pub undo: Option<String>,
     /// Given up after: `20s`.
     pub within: Option<String>,
     /// What a command finds on its standard input: `value` or `json`.

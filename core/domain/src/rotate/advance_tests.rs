@@ -326,6 +326,27 @@ fn persons_say_what_is_theirs_and_nobody_confirms_what_they_asked_for() {
 }
 
 #[test]
+fn on_the_way_back_a_person_is_told_of_the_new_value_and_nothing_that_was_meant_for_the_old_one() {
+    let asked_back = |undo: Option<&str>| {
+        let revoke = Hook::Person { told: "revoke the old key".into(), undo: undo.map(str::to_owned) };
+        let plan = Plan { revoke: Some(revoke), ..plan() };
+        let retire = after(plan.clone(), &up_to(Step::Retire));
+        let Next::Ask(Question::Person { step: Step::Retire, told }) = does(&retire) else {
+            panic!("a person retires")
+        };
+        assert_eq!(told, "revoke the old key");
+        let back =
+            after(plan, &[up_to(Step::Grace), vec![asked(Back), began(Step::Restore), done(Step::Restore)]].concat());
+        let Next::Ask(Question::Person { step: Step::Revoke, told }) = does(&back) else { panic!("{:?}", does(&back)) };
+        (told, back.promoted.expect("it was promoted"))
+    };
+    let (told, new) = asked_back(None);
+    assert_eq!(told, format!("make the NEW value, version {new}, invalid where it is used; the old one, 14, stays"));
+    let (told, _) = asked_back(Some("revoke the newest key"));
+    assert!(told.ends_with("stays: revoke the newest key"), "{told}");
+}
+
+#[test]
 fn a_reader_of_the_old_value_is_asked_about_waited_for_or_cut_off() {
     let held = |retire| {
         let plan = Plan { retire, ..plan() };

@@ -184,7 +184,10 @@ impl Rotation {
             Step::End => Effect::End(self.will_end()),
         };
         match self.plan.hook(self.step).filter(|_| self.asks_person(self.step)) {
-            Some(hook) => Next::Ask(Question::Person { step: self.step, told: hook.to_string() }),
+            Some(hook) => {
+                let told = hook.told(self.step, &current(), &old());
+                Next::Ask(Question::Person { step: self.step, told })
+            }
             None => Next::Do(effect),
         }
     }

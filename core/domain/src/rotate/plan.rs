@@ -86,7 +86,8 @@ impl fmt::Display for Generator {
             }
             Self::Password { length, .. } => write!(f, "password of {length} letters, digits and signs"),
             Self::Hex { bytes } => write!(f, "{bytes} random bytes in hexadecimal"),
-            Self::Base64 { bytes, .. } => write!(f, "{bytes} random bytes in base64"),
+            Self::Base64 { bytes, url: false } => write!(f, "{bytes} random bytes in base64"),
+            Self::Base64 { bytes, url: true } => write!(f, "{bytes} random bytes in base64url"),
             Self::Fernet => f.write_str("Fernet key"),
             Self::Ed25519 => f.write_str("Ed25519 key pair"),
             Self::Uuid => f.write_str("UUID"),
@@ -113,6 +114,9 @@ pub enum Hook {
     Person {
         /// What to do, and where.
         told: String,
+        /// How a new value is made invalid again, where that is said: the way back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo: Option<String>,
     },
     /// An HTTP call with the value as its credential or body.
     Http {
@@ -142,6 +146,19 @@ impl Hook {
         matches!(self, Self::Person { .. })
     }
 
+    /// What a person does about the value of this version. `told` speaks of the old value: on the way back it is the new
+    /// one that becomes invalid, and nothing that is meant for the old one is said.
+    pub fn told(&self, step: Step, new: &str, old: &str) -> String {
+        match self {
+            Self::Person { undo, .. } if step == Step::Revoke => {
+                let how = undo.as_ref().map_or_else(String::new, |undo| format!(": {undo}"));
+                format!("make the NEW value, version {new}, invalid where it is used; the old one, {old}, stays{how}")
+            }
+            Self::Person { told, .. } => told.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// How long it may take, seconds; nothing for a person.
     pub fn within_s(&self) -> Option<u64> {
         match self {
@@ -157,7 +174,7 @@ impl fmt::Display for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command { words, .. } => f.write_str(&words.join(" ")),
-            Self::Person { told } => write!(f, "you: {told}"),
+            Self::Person { told, .. } => write!(f, "you: {told}"),
             Self::Http { method, url, .. } => write!(f, "{method} {url}"),
             Self::VaultToken { url, .. } => write!(f, "token look-up at {url}"),
         }

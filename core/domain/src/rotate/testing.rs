@@ -17,7 +17,7 @@ pub(crate) fn command() -> Hook {
 }
 
 pub(crate) fn person() -> Hook {
-    Hook::Person { told: "make a key at the broker's portal".into() }
+    Hook::Person { told: "make a key at the broker's portal".into(), undo: None }
 }
 
 /// All hooks are commands, ten minutes of grace, nobody confirms.

@@ -29,7 +29,7 @@ fn moment(utc: Timestamp) -> quarterdeck_domain::kill::Moment {
 
 /// The mockup's plan: a broker's key, typed; set and revoked by a person, tried by a command.
 pub(crate) fn plan(name: &str, layer: &str) -> Plan {
-    let person = |told: &str| Some(Hook::Person { told: told.to_owned() });
+    let person = |told: &str| Some(Hook::Person { told: told.to_owned(), undo: None });
     Plan {
         target: Target { layer: layer.into(), name: name.into() },
         from: "14".into(),

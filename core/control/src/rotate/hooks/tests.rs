@@ -42,6 +42,14 @@ fn no(answered: Answered) -> String {
 }
 
 #[track_caller]
+fn absent(answered: Answered) -> String {
+    match answered {
+        Answered::Absent { why, .. } => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
 fn trouble(answered: Answered) -> String {
     match answered {
         Answered::Trouble { why, .. } => why,
@@ -97,13 +105,13 @@ fn each_end_of_a_command_is_told_in_words() {
     assert_eq!(no(asked("echo wrong account >&2; exit 3")), "sh ended with 3: wrong account");
     assert_eq!(no(asked("echo told; exit 1")), "sh ended with 1: told");
     assert!(trouble(asked("exit 75")).contains("not now"));
-    assert!(trouble(asked("/no/such/program")).contains("is not there"));
-    assert!(trouble(asked("/etc/passwd")).contains("may not be run"));
+    assert!(absent(asked("/no/such/program")).contains("is not there"));
+    assert!(absent(asked("/etc/passwd")).contains("may not be run"));
     assert!(trouble(asked("kill -9 $$")).contains("signal 9"));
     let missing = Hook::Command { words: vec!["/no/such/program".into()], within_s: 5, stdin: Stdin::Value };
-    assert!(trouble(answer(&missing, Step::Set, &Value::text(VALUE))).contains("program"));
+    assert!(absent(answer(&missing, Step::Set, &Value::text(VALUE))).contains("program"));
     let nothing = Hook::Command { words: Vec::new(), within_s: 5, stdin: Stdin::Value };
-    assert!(trouble(answer(&nothing, Step::Set, &Value::text(VALUE))).contains("no command"));
+    assert!(absent(answer(&nothing, Step::Set, &Value::text(VALUE))).contains("no command"));
 }
 
 #[test]
@@ -227,5 +235,5 @@ fn a_call_that_would_show_the_value_is_not_made() {
 
 #[test]
 fn a_person_is_asked_by_nobody_here() {
-    no(answer(&Hook::Person { told: "at the portal".into() }, Step::Set, &Value::text(VALUE)));
+    no(answer(&Hook::Person { told: "at the portal".into(), undo: None }, Step::Set, &Value::text(VALUE)));
 }
