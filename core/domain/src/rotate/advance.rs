@@ -356,7 +356,7 @@ impl Rotation {
     pub(super) fn turn_to(&mut self, step: Step) {
         self.step = step;
         (self.failures, self.refusals, self.not_before) = (0, 0, None);
-        (self.begun, self.held, self.stuck) = (None, None, None);
+        (self.begun, self.held, self.stuck) = (None, None, self.last_valid(step));
         // A person may do it before saying so.
         if self.asks_person(step) {
             self.mark(step);
@@ -364,6 +364,21 @@ impl Rotation {
     }
 
     /// Where the way back begins. After somebody else's change nothing of theirs is touched.
+    /// Why nobody but a person goes on with it: the old value's end was begun, so that ours may be the last one that is
+    /// accepted where it is used, whatever somebody else made current.
+    fn last_valid(&self, step: Step) -> Option<String> {
+        let Course::Back { ending: Ending::Lost, why } = &self.course else { return None };
+        let ours = self.promoted.as_ref().or(self.staged.as_ref())?;
+        let (old, name) = (&self.plan.from, self.name());
+        (step == Step::Revoke && self.retiring).then(|| {
+            format!(
+                "{why} after the end of the old value, version {old}, was begun: that one is revoked, or may be. Ours, \
+                 version {ours}, is left valid. Make the secret right, then 'rotate resume {name}' revokes ours unless \
+                 it is current"
+            )
+        })
+    }
+
     fn first_back(&self) -> Step {
         let restores = matches!(&self.course, Course::Back { ending, .. } if *ending != Ending::Lost);
         if restores && self.offered { Step::Restore } else { self.next_back(Step::Restore) }

@@ -161,6 +161,34 @@ fn what_turns_it_leads_to_the_first_thing_that_has_to_be_undone() {
 }
 
 #[test]
+fn once_the_old_ones_end_was_begun_ours_is_revoked_by_nobody_but_a_person() {
+    for (step, facts) in [
+        (Step::Retire, vec![began(Step::Retire), lost()]),
+        (Step::Verify, vec![began(Step::Verify), lost()]),
+        (Step::Drop, vec![lost()]),
+    ] {
+        let asks = at(step, &facts);
+        let Next::Ask(Question::Stuck { why }) = does(&asks) else { panic!("{step}: {:?}", does(&asks)) };
+        assert!(why.contains("version 99") && why.contains("version 14") && why.contains("version 15"), "{why}");
+        assert!(tell(asks.clone(), &began(Step::Revoke)).is_err(), "{step}");
+        // Neither what was under way nor another runner makes it go on.
+        let other = Fact::Taken { lease: lease("p1", &moment(60)) };
+        let taken = asks.clone().advance(&other, Some("p1"), moment(60).utc).expect("the lease is over");
+        assert!(taken.stuck.is_some(), "{step}");
+        let left = tell(asks.clone(), &said(Step::Revoke, true)).expect("done by hand");
+        assert_eq!((left.step, left.left_valid()), (Step::Discard, Vec::new()));
+        let resumed = tell(asks, &asked(Resume)).expect("asked");
+        assert_eq!(does(&resumed), Next::Do(Effect::Revoke { new: "15".into() }), "{step}");
+    }
+    let in_grace = at(Step::Grace, &[lost()]);
+    assert_eq!(does(&in_grace), Next::Do(Effect::Revoke { new: "15".into() }));
+    assert_eq!(in_grace.left_valid().len(), 2, "{:?}", in_grace.left_valid());
+    let over = tell(tell(in_grace, &began(Step::Revoke)).expect("begun"), &done(Step::Revoke)).expect("done");
+    assert!(matches!(&over.left_valid()[..], [old] if old.contains("the old value, version 14, is still valid")));
+    assert!(at(Step::Grace, &[asked(Back)]).left_valid().is_empty());
+}
+
+#[test]
 fn what_it_was_at_when_it_was_turned_is_heard_all_the_same() {
     let turned = at(Step::Promote, &[began(Step::Promote), asked(Abort)]);
     let promoted = tell(turned.clone(), &promoted("15", &moment(0), 600)).expect("heard");

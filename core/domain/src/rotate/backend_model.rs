@@ -112,6 +112,15 @@ impl Backend {
         all.rev().find(|stored| stored.id.as_ref().is_some_and(|id| ids.contains(id))).map(|stored| stored.value)
     }
 
+    /// The old version itself is made current again, where it is still there.
+    pub(super) fn back_to(&mut self, old: &str) -> bool {
+        let is_there = self.versions.contains_key(old);
+        if is_there {
+            self.current = old.into();
+        }
+        is_there
+    }
+
     pub(super) fn by_hand(&mut self, value: u32, count: u32) {
         let version = format!("hand-{count}");
         self.versions.insert(version.clone(), Stored { value, id: None });

@@ -68,6 +68,27 @@ impl Rotation {
     }
 
     /// Its name and where it stands, for a row: `R-27 set`, `R-27 rolled back`.
+    /// After somebody else's change: which values are still valid where they are used, and who has to end that. One
+    /// sentence each.
+    pub fn left_valid(&self) -> Vec<String> {
+        if self.will_end() != Ending::Lost {
+            return Vec::new();
+        }
+        let tell = |which: &str, version: &str| {
+            format!(
+                "{which}, version {version}, is still valid where it is used: unless it is what is current now, revoke \
+                 it by hand when nobody needs it"
+            )
+        };
+        let mut left = Vec::new();
+        if !self.retiring {
+            left.push(tell("the old value", &self.plan.from));
+        }
+        let ours = self.promoted.as_ref().or(self.staged.as_ref());
+        left.extend(ours.filter(|_| self.known || self.offered).map(|version| tell("our new value", version)));
+        left
+    }
+
     pub fn words(&self) -> String {
         match self.ended {
             Some((ending, _)) => format!("{} {}", self.name(), ending.word()),

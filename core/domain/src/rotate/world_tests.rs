@@ -43,7 +43,8 @@ enum Op {
     Pass(u64),
     Step(i64),
     Restart(i64),
-    /// Somebody sets the secret by hand: a value of their own, the old one, or ours.
+    /// Somebody sets the secret by hand: a value of their own, the old one, ours, or the old version itself; whether the
+    /// service accepts it or not.
     ByHand(u8),
     Ask(Ask),
     Errors,
@@ -83,6 +84,10 @@ pub(super) struct World {
     promoted: Option<Moment>,
     /// What somebody set by hand is theirs from then on.
     theirs: BTreeSet<u32>,
+    /// The version that they made current though the service refused it: that is not ours to answer for.
+    wrong: Option<String>,
+    /// A person said that it goes on.
+    resumed: bool,
     count: u32,
 }
 
@@ -102,6 +107,8 @@ impl World {
             on_old: false,
             promoted: None,
             theirs: BTreeSet::new(),
+            wrong: None,
+            resumed: false,
             count: 0,
             now,
         };
@@ -293,7 +300,16 @@ impl World {
             },
             Effect::Revoke { new } => {
                 let value = self.backend.read(new);
-                if value != self.backend.value() {
+                let now = self.backend.value();
+                let is_last = rotation.retiring && rotation.will_end() == Ending::Lost;
+                assert!(!is_last || self.resumed, "ours is revoked though the old one may be, and nobody was asked");
+                if is_last
+                    && value != now
+                    && (now == OLD || rotation.plan.test.is_some() && !self.accepted.contains(&now))
+                {
+                    return Err("what is current is refused");
+                }
+                if value != now {
                     self.refuse(value);
                 }
                 done(Step::Revoke, None)
@@ -315,6 +331,8 @@ impl World {
     /// Makes a value invalid at the service.
     fn refuse(&mut self, value: u32) {
         assert_ne!(value, self.backend.value(), "what is current is revoked");
+        let is_theirs = self.wrong.is_some() && self.rotation().plan.test.is_none();
+        assert!(is_theirs || !self.rotation().retiring || value == OLD || self.is_served(), "the last one is revoked");
         self.accepted.remove(&value);
     }
 
@@ -324,6 +342,9 @@ impl World {
             Next::Ask(Question::Person { step, .. }) => {
                 let rotation = self.rotation().clone();
                 let new = || rotation.promoted.clone().or(rotation.staged.clone()).expect("it has a value");
+                if step == Step::Revoke {
+                    self.mend();
+                }
                 // They look before they revoke, as a hook's runner does.
                 let (old, new, now) = (&rotation.plan.from, new(), self.backend.value());
                 let mut yes = true;
@@ -341,29 +362,58 @@ impl World {
             }
             Next::Ask(Question::Confirm) => _ = self.tell(&Fact::Confirmed { by: "dan".into() }, None),
             Next::Ask(Question::Retire { .. }) => self.ask(Ask::Retire),
-            Next::Ask(Question::Stuck { .. }) => self.ask(Ask::Resume),
+            Next::Ask(Question::Stuck { .. }) => {
+                self.mend();
+                self.ask(Ask::Resume);
+            }
             _ => {}
         }
     }
 
+    fn is_served(&self) -> bool {
+        self.accepted.contains(&self.backend.value())
+    }
+
+    /// A person makes the secret right: with what is accepted.
+    fn mend(&mut self) {
+        if !self.is_served() || self.backend.value() == OLD && self.rotation().retiring {
+            let ours = self.backend.newest_of(&self.rotation().ids);
+            let fresh = self.count + 3_000;
+            let value = ours.filter(|ours| self.accepted.contains(ours)).unwrap_or(fresh);
+            self.accepted.insert(value);
+            self.sets(value);
+        }
+    }
+
     fn ask(&mut self, ask: Ask) {
-        self.tell(&Fact::Asked { ask, by: "dan".into(), why: String::new() }, None);
+        let asked = self.tell(&Fact::Asked { ask, by: "dan".into(), why: String::new() }, None);
+        self.resumed |= asked && ask == Ask::Resume;
     }
 
     fn by_hand(&mut self, what: u8) {
         self.count += 1;
         let ours = self.backend.newest_of(&self.rotation().ids);
-        let value = match what {
-            0 => self.count + 2_000,
-            1 => OLD,
-            _ => ours.unwrap_or(self.count + 2_000),
-        };
-        // A bad one of theirs is theirs to mend.
-        if value >= 2_000 || self.accepted.contains(&value) {
-            self.accepted.insert(value);
-            self.backend.by_hand(value, self.count);
-            self.theirs.insert(value);
+        let own = self.count + 2_000;
+        let from = self.rotation().plan.from.clone();
+        match what {
+            3 if self.backend.back_to(&from) => {
+                self.theirs.insert(OLD);
+                self.wrong = Some(from).filter(|_| !self.accepted.contains(&OLD));
+            }
+            1 | 3 => self.sets(OLD),
+            2 if ours.is_some() => self.sets(ours.expect("it is")),
+            _ => {
+                self.accepted.insert(own);
+                self.sets(own);
+            }
         }
+    }
+
+    fn sets(&mut self, value: u32) {
+        self.count += 1;
+        self.backend.by_hand(value, self.count);
+        self.theirs.insert(value);
+        self.wrong = Some(self.backend.current.clone()).filter(|_| !self.accepted.contains(&value));
     }
 
     fn step(&mut self, seconds: i64) {
@@ -410,7 +460,8 @@ impl World {
 
     /// At every moment.
     fn check(&self) {
-        assert!(self.accepted.contains(&self.backend.value()), "what is current is refused: {:#?}", self.rotation());
+        let is_theirs = self.wrong.as_ref() == Some(&self.backend.current);
+        assert!(is_theirs || self.is_served(), "what is current is refused: {:#?}", self.rotation());
         assert!(self.backend.pending() <= 1, "two are pending");
         assert!(self.rotation().past.len() <= 80 && self.rotation().ids.len() <= 32);
         let _told = (self.rotation().state(&self.now), self.rotation().words());
@@ -484,7 +535,7 @@ fn ops() -> impl Strategy<Value = Op> {
         5 => prop_oneof![0u64..40, 550u64..700].prop_map(Op::Pass),
         1 => (-4_000i64..4_000).prop_map(Op::Step),
         1 => (-4_000i64..4_000).prop_map(Op::Restart),
-        1 => (0u8..3).prop_map(Op::ByHand),
+        2 => (0u8..4).prop_map(Op::ByHand),
         2 => asks.prop_map(Op::Ask),
         1 => Just(Op::Errors),
         4 => prop::option::weighted(0.7, prop::bool::weighted(0.8)).prop_map(Op::Person),
