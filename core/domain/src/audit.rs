@@ -29,6 +29,29 @@ pub struct Fields<'a> {
     pub outcome: &'a str,
 }
 
+/// What a line of our journal says beside its four texts; a text is empty where it says nothing of that.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beside {
+    /// The role that the actor had.
+    pub role: String,
+    /// `R-27`
+    pub rotation: String,
+    /// The rotation's step.
+    pub step: String,
+    /// The version that it is about.
+    pub version: String,
+    /// The keyed fingerprint of that version's value.
+    pub fingerprint: String,
+    /// Why, as it was given or found.
+    pub reason: String,
+    /// Who or what did it: a person, a backend, `hook`.
+    pub by: String,
+    /// The run that says so, of the process that carries the rotation on.
+    pub runner: String,
+    /// That process in words, where the line says who carries it on.
+    pub carried_by: String,
+}
+
 /// A line of the tail: about a hundred bytes, its texts in one allocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLine {
@@ -42,6 +65,7 @@ pub struct AuditLine {
     pub place: Place,
     /// It tells of an order that was sent, or that somebody tried to send.
     sends_order: bool,
+    beside: Option<Box<Beside>>,
     text: Box<str>,
     ends: [u16; 5],
 }
@@ -55,7 +79,7 @@ impl AuditLine {
             text.extend(part.chars().take(2_000));
             ends[index] = u16::try_from(text.len()).unwrap_or(u16::MAX);
         }
-        Self { source, at, severity, place, sends_order: false, text: text.into(), ends }
+        Self { source, at, severity, place, sends_order: false, beside: None, text: text.into(), ends }
     }
 
     /// The same line, which tells of an order that was sent: in which environment and under which id, where it says so.
@@ -65,6 +89,16 @@ impl AuditLine {
         self.ends[4] = u16::try_from(text.len()).unwrap_or(u16::MAX);
         text.extend(id.chars().take(2_000));
         Self { sends_order: true, text: text.into(), ..self }
+    }
+
+    /// The same line, which says more.
+    pub fn saying(self, beside: Beside) -> Self {
+        Self { beside: Some(Box::new(beside)), ..self }
+    }
+
+    /// What it says beside; nothing where it isn't a line of ours about a secret.
+    pub fn beside(&self) -> Option<&Beside> {
+        self.beside.as_deref()
     }
 
     fn part(&self, index: usize) -> &str {

@@ -4,7 +4,7 @@
 //! A word alone, or a text in quotes, is looked for anywhere in the line, in capitals or not. Words beside each other
 //! are joined by `and`, which binds closer than `or`.
 
-use crate::audit::AuditLine;
+use crate::audit::{AuditLine, Beside};
 use crate::severity::Severity;
 use jiff::{SignedDuration, Timestamp};
 
@@ -56,6 +56,11 @@ enum Field {
     Resource,
     Outcome,
     Source,
+    Rotation,
+    Step,
+    Version,
+    Fingerprint,
+    Reason,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +74,8 @@ enum When {
 
 /// Deeper nesting than anybody types.
 const DEPTH: usize = 64;
-const FIELDS: &str = "a field: severity, actor, type, resource, outcome, source, since, until, time";
+const FIELDS: &str = "a field: severity, actor, type, resource, outcome, source, rotation, step, version, \
+                      fingerprint, reason, since, until, time";
 
 impl Filter {
     /// Reads a filter. An empty one lets everything through.
@@ -128,15 +134,22 @@ impl Compare {
 }
 
 impl Field {
+    /// Where a word alone is looked for: what else a line says is named to be found.
     const ALL: [Field; 5] = [Self::Actor, Self::Kind, Self::Resource, Self::Outcome, Self::Source];
 
     fn of(self, line: &AuditLine) -> &str {
+        let beside = |pick: fn(&Beside) -> &String| line.beside().map_or("", |beside| pick(beside));
         match self {
             Self::Actor => line.actor(),
             Self::Kind => line.kind(),
             Self::Resource => line.resource(),
             Self::Outcome => line.outcome(),
             Self::Source => &line.source,
+            Self::Rotation => beside(|beside| &beside.rotation),
+            Self::Step => beside(|beside| &beside.step),
+            Self::Version => beside(|beside| &beside.version),
+            Self::Fingerprint => beside(|beside| &beside.fingerprint),
+            Self::Reason => beside(|beside| &beside.reason),
         }
     }
 }
@@ -322,11 +335,20 @@ impl Parser {
             "resource" => Field::Resource,
             "outcome" | "result" => Field::Outcome,
             "source" => Field::Source,
+            "rotation" => Field::Rotation,
+            "step" => Field::Step,
+            "version" => Field::Version,
+            "fingerprint" => Field::Fingerprint,
+            "reason" => Field::Reason,
             _ => return self.wrong(FIELDS),
         };
         self.next += 1;
         let sign = self.sign(&["=", "!=", "~", "!~"])?;
-        let value = self.value("a text to compare with")?.1;
+        let mut value = self.value("a text to compare with")?.1;
+        // `27` is R-27.
+        if field == Field::Rotation && !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            value.insert_str(0, "R-");
+        }
         let test = match sign.as_str() {
             "=" | "!=" => Test::Is(field, value),
             _ => Test::Has(field, value.to_lowercase()),
@@ -427,138 +449,5 @@ fn when(text: &str) -> Option<When> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::{Fields, Place};
-    use proptest::prelude::*;
-
-    fn line(severity: Severity, at: Option<&str>) -> AuditLine {
-        let fields = Fields { actor: "alice", kind: "SECRET_READ", resource: "prod/IBKR/api-key", outcome: "ok 38 ms" };
-        let at = at.map(|at| at.parse().expect("a test's own timestamp"));
-        AuditLine::new("journal".into(), at, severity, Place::default(), &fields)
-    }
-
-    fn now() -> Timestamp {
-        "2026-11-08T14:30:00Z".parse().expect("a test's own timestamp")
-    }
-
-    fn passes(filter: &str) -> bool {
-        let filter = Filter::parse(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
-        filter.matches(&line(Severity::Major, Some("2026-11-08T14:25:00Z")), now())
-    }
-
-    #[test]
-    fn what_is_asked_is_what_passes() {
-        for yes in [
-            "",
-            "  ",
-            "alice",
-            "ALICE ibkr",
-            "\"ok 38\"",
-            "severity>=MAJOR",
-            "severity = major",
-            "severity<critical severity!=MINOR severity>info",
-            "actor=Alice and type=SECRET_READ",
-            "resource~ibkr source=journal",
-            "resource!~rds actor!=bob",
-            "bob or alice",
-            "not bob and not (carol or type=LOGIN)",
-            "bob and carol or alice",
-            "since=-10m",
-            "since=-1h until=-4m",
-            "since=14:20 until=14:26",
-            "since=2026-11-08 until=2026-11-09T00:00:00Z",
-            "time>=2026-11-08T14:25:00Z time<=2026-11-08T14:25",
-            "(alice)",
-            "major",
-            "outcome~'ok 3'",
-            "'or' or alice",
-        ] {
-            assert!(passes(yes), "{yes}");
-        }
-        for no in [
-            "bob",
-            "severity>=CRITICAL",
-            "severity=info",
-            "actor=ali",
-            "not alice",
-            "alice bob",
-            "alice and (bob or carol)",
-            "since=-4m",
-            "until=14:25",
-            "time>14:25",
-            "\"and\"",
-            "not (alice or bob)",
-            "not not bob",
-        ] {
-            assert!(!passes(no), "{no}");
-        }
-    }
-
-    #[test]
-    fn a_line_without_a_time_lies_in_no_span() {
-        for filter in ["since=-10m", "until=-10m"] {
-            let filter = Filter::parse(filter).expect("it is understood");
-            assert!(!filter.matches(&line(Severity::Info, None), now()));
-        }
-    }
-
-    #[test]
-    fn an_error_says_where_and_what_was_expected() {
-        for (text, column, expected) in [
-            ("actr=alice", 1, FIELDS),
-            ("alice and", 10, "a word, a comparison or '('"),
-            ("severity>=HIGH", 11, "CRITICAL, MAJOR, MINOR or info"),
-            ("severity~MAJOR", 9, "one of = != >= > <= <"),
-            ("actor>=x", 6, "one of = != ~ !~"),
-            ("é (alice", 9, "')'"),
-            ("alice)", 6, "'and', 'or' or the end"),
-            ("since=yesterday", 7, "a time: -10m, 14:02, 2026-11-08 or 2026-11-08T14:02:00Z"),
-            ("x \"abc", 3, "a closing \" for this one"),
-            ("actor=", 7, "a text to compare with"),
-            (
-                "= x",
-                1,
-                "a field: severity, actor, type, resource, outcome, source, since, until, time; before this sign",
-            ),
-            ("or x", 1, "a word, a comparison or '('"),
-            ("()", 2, "a word, a comparison or '('"),
-        ] {
-            let error = Filter::parse(text).expect_err(text);
-            assert_eq!((error.column, error.expected.as_str()), (column, expected), "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_understood_or_told_where_not(text: String) {
-            match Filter::parse(&text) {
-                Ok(filter) => { filter.matches(&line(Severity::Info, None), now()); }
-                Err(error) => prop_assert!((1..=text.chars().count() + 1).contains(&error.column) && !error.expected.is_empty()),
-            }
-        }
-
-        #[test]
-        fn anything_made_of_its_own_words_ends(text in "((not|and|or|\\(|\\)|=|>=|~|actor|severity|since|MAJOR|-10m|x|\"y\") ?){0,200}") {
-            if let Ok(filter) = Filter::parse(&text) {
-                filter.matches(&line(Severity::Info, None), now());
-            }
-        }
-
-        #[test]
-        fn any_word_in_quotes_is_found_where_it_stands(word in "[a-zA-Z/ ]{1,10}") {
-            let filter = Filter::parse(&format!("\"{word}\"")).expect("quotes take anything");
-            let stands = ["alice", "SECRET_READ", "prod/IBKR/api-key", "ok 38 ms", "journal"];
-            let expected = stands.iter().any(|text| text.to_lowercase().contains(&word.to_lowercase())) || word.eq_ignore_ascii_case("info");
-            prop_assert_eq!(filter.matches(&line(Severity::Info, None), now()), expected);
-        }
-
-        #[test]
-        fn not_turns_every_answer_round(text in "(alice|bob|severity>=MAJOR|resource~ibkr|since=-10m)( (and|or) (alice|x|type=LOGIN)){0,3}") {
-            let it = line(Severity::Major, Some("2026-11-08T14:25:00Z"));
-            let plain = Filter::parse(&text).expect("made of the language");
-            let turned = Filter::parse(&format!("not ({text})")).expect("made of the language");
-            prop_assert_eq!(plain.matches(&it, now()), !turned.matches(&it, now()));
-        }
-    }
-}
+#[path = "filter_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@
 //! Known are S Q5.1 (ours and others'), S Q2.5, the guide's schema, and the audit device of Vault and OpenBao; other JSON,
 //! and what is no JSON, is shown raw.
 
-use crate::audit::{AuditLine, Fields, Place};
+use crate::audit::{AuditLine, Beside, Fields, Place};
 use crate::catalogue::EventKind;
 use crate::event::Status;
 use crate::severity::Severity;
@@ -35,7 +35,10 @@ pub fn read(source: Arc<str>, place: Place, raw: &[u8]) -> AuditLine {
         resource: &clean(&told.resource, LONG),
         outcome: &clean(&outcome, LONG),
     };
-    let line = AuditLine::new(source, told.at, severity, place, &fields);
+    let mut line = AuditLine::new(source, told.at, severity, place, &fields);
+    if let Some(beside) = &told.beside {
+        line = line.saying(crate::own::cleaned(beside, &told.role, &|text| clean(text, LONG)));
+    }
     if !sends_order(&told.kind, &told.verb) {
         return line;
     }
@@ -107,6 +110,8 @@ struct Told<'a> {
     id: Cow<'a, str>,
     /// What came of it, beside the status.
     more: String,
+    role: Cow<'a, str>,
+    beside: Option<Beside>,
 }
 
 /// Every top-level field that one of the schemas has, unparsed: the same name means another thing in another schema.
@@ -162,6 +167,8 @@ struct Shape<'a> {
 struct ActorShape<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    role: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -247,12 +254,13 @@ impl<'a> Shape<'a> {
             _ => return None,
         };
         told.at = self.at();
-        if let Some((resource, came)) = self.own.and_then(|own| crate::own::words(&told.kind, own)) {
+        if let Some(said) = self.own.and_then(|own| crate::own::said(&told.kind, own)) {
             // What says nothing of its own is about what the line names.
-            if !resource.is_empty() {
-                told.resource = resource.into();
+            if !said.resource.is_empty() {
+                told.resource = said.resource.into();
             }
-            told.more = came;
+            told.more = said.came;
+            told.beside = said.beside;
         }
         Some(told)
     }
@@ -264,7 +272,7 @@ impl<'a> Shape<'a> {
         let result: ResultShape<'a> = parse(self.result?)?;
         Some(Told {
             at: None,
-            actor: actor.and_then(|actor| actor.id).map_or(NOTHING.into(), scalar),
+            actor: actor.as_ref().and_then(|actor| actor.id).map_or(NOTHING.into(), scalar),
             kind: capitals(scalar(self.event_type?)),
             resource: action
                 .as_ref()
@@ -277,6 +285,8 @@ impl<'a> Shape<'a> {
             environment: self.environment(),
             id: action.and_then(|action| action.resource_id).map_or("".into(), scalar),
             more: String::new(),
+            role: actor.and_then(|actor| actor.role).map_or("".into(), scalar),
+            beside: None,
         })
     }
 
@@ -302,6 +312,8 @@ impl<'a> Shape<'a> {
             environment: self.environment(),
             id: "".into(),
             more: String::new(),
+            role: "".into(),
+            beside: None,
         })
     }
 
@@ -331,6 +343,8 @@ impl<'a> Shape<'a> {
             environment: self.environment(),
             id: of(|details| details.client_order_id.or(details.order_id)).unwrap_or_default(),
             more: String::new(),
+            role: "".into(),
+            beside: None,
         })
     }
 
@@ -380,6 +394,8 @@ impl<'a> Shape<'a> {
             environment: self.environment(),
             id: request.id.map_or("".into(), scalar),
             more: String::new(),
+            role: "".into(),
+            beside: None,
         })
     }
 
@@ -414,6 +430,8 @@ impl<'a> Told<'a> {
             environment: "".into(),
             id: "".into(),
             more: String::new(),
+            role: "".into(),
+            beside: None,
         }
     }
 

@@ -99,6 +99,35 @@ fn the_guides_log_is_read_and_its_mask_is_not_shown() {
 }
 
 #[test]
+fn what_our_lines_say_of_a_rotation_and_of_a_value_stands_for_itself() {
+    let line = |kind: &str, detail: &str| {
+        let raw = format!(
+            r#"{{"timestamp":"2026-11-08T14:30:15Z","event_type":"{kind}","actor":{{"id":"tom","role":"trader"}},"action":{{"verb":"x","resource":"secret://aws/desk/key","resource_id":"R-3"}},"result":{{"status":"SUCCESS"}},"_d":{detail}}}"#
+        );
+        read("journal".into(), Place::default(), raw.as_bytes())
+    };
+    let told =
+        line("ROTATION_CONFIRMED", r#"{"rotation":{"number":3,"runner":null,"fact":{"confirmed":{"by":"tom"}}}}"#);
+    let beside = told.beside().expect("a line of a rotation");
+    let said = [&beside.rotation, &beside.step, &beside.by, &beside.role].map(String::as_str);
+    assert_eq!(said, ["R-3", "confirm", "tom", "trader"]);
+    let done = r#"{"rotation":{"number":3,"runner":"sess-1-3","fact":{"done":{"step":"stage","version":"15","fingerprint":"98296cd88e27daeb","grace":null,"by":"aws","note":"","took_ms":4}}}}"#;
+    let told = line("ROTATION_STEP", done);
+    let beside = told.beside().expect("a line of a rotation");
+    let said = [&beside.step, &beside.version, &beside.fingerprint, &beside.by, &beside.runner].map(String::as_str);
+    assert_eq!(said, ["stage", "15", "98296cd88e27daeb", "aws", "sess-1-3"]);
+    let asked = r#"{"rotation":{"number":3,"runner":null,"fact":{"asked":{"ask":"back","by":"tom","why":"password=hunter2hunter2 \u001b[31m"}}}}"#;
+    let told = line("ROTATION_ASKED", asked);
+    let reason = &told.beside().expect("a line of a rotation").reason;
+    assert!(!reason.contains("hunter2") && !reason.contains('\u{1b}'), "{reason}");
+    let written = r#"{"secret":{"layer":"aws","name":"desk/key","purpose":"set","version":"14","fingerprint":"00ff","note":null}}"#;
+    let told = line("SECRET_WRITE", written);
+    let beside = told.beside().expect("a write");
+    assert_eq!((beside.version.as_str(), beside.fingerprint.as_str(), told.outcome()), ("14", "00ff", "ok"));
+    assert_eq!(line("SECRET_READ", r#"{"nothing":{}}"#).beside(), None);
+}
+
+#[test]
 fn vaults_audit_device_is_read_with_its_answers_alone_as_reads() {
     let sample = r#"{"time":"2026-11-08T14:30:15.042Z","type":"response","auth":{"client_token":"hmac-sha256:ab","display_name":"approle","metadata":{"role_name":"beta-us"}},"request":{"id":"5b","operation":"read","mount_point":"secret/","mount_type":"kv","path":"secret/data/prod/trader/key","remote_address":"10.0.0.1"},"response":{"data":{"data":{"password":"hmac-sha256:cd"}}}}"#;
     expect(sample, "beta-us", "SECRET_READ", "prod/trader/key", "ok", Severity::Info);

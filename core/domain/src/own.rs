@@ -2,20 +2,41 @@
 //! which version, why. Refuses to judge: it is put in words for the tail, and whoever reads it redacts and sanitises it as
 //! every other text.
 
+use crate::audit::Beside;
 use crate::event::Detail;
 use crate::kill::{Order, Record};
-use crate::rotate::Fact;
+use crate::rotate::{Fact, Lease, Step};
 use crate::version::Sighting;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-/// On what, and what came of it, in words; `None` for lines that say nothing more.
-pub(crate) fn words(kind: &str, own: &RawValue) -> Option<(String, String)> {
-    const SPEAK: [&str; 5] = ["KILL_SWITCH_", "ENGINE_", "SECRET_VERSION_", "BACKEND_EXPIRING", "ROTATION_"];
+/// What a line says beside the schema.
+pub(crate) struct Said {
+    /// On what; empty where that is what the line names.
+    pub(crate) resource: String,
+    /// What came of it, in words; empty where the line's own result is all.
+    pub(crate) came: String,
+    /// Each for itself, where it is of a secret.
+    pub(crate) beside: Option<Beside>,
+}
+
+/// All that a line says more; `None` for lines that say nothing.
+pub(crate) fn said(kind: &str, own: &RawValue) -> Option<Said> {
+    const SPEAK: [&str; 5] = ["KILL_SWITCH_", "ENGINE_", "SECRET_", "BACKEND_EXPIRING", "ROTATION_"];
     if !SPEAK.iter().any(|prefix| kind.starts_with(prefix)) {
         return None;
     }
-    match serde_json::from_str(own.get()).ok()? {
+    let detail = serde_json::from_str(own.get()).ok()?;
+    let beside = beside(&detail);
+    match words(kind, detail) {
+        Some((resource, came)) => Some(Said { resource, came, beside }),
+        None => beside.map(|beside| Said { resource: String::new(), came: String::new(), beside: Some(beside) }),
+    }
+}
+
+/// On what, and what came of it, in words.
+fn words(kind: &str, detail: Detail) -> Option<(String, String)> {
+    match detail {
         Detail::Switch { record, note, durable_us } => Some((order(&record), came(kind, &record, note, durable_us))),
         Detail::Engine { name, episode, generation, why, took_us, to, .. } => {
             let episode = episode.map_or_else(String::new, |episode| format!(" {episode} generation {generation}"));
@@ -30,6 +51,65 @@ pub(crate) fn words(kind: &str, own: &RawValue) -> Option<(String, String)> {
         Detail::Backend { name, reason, .. } => Some((name, reason)),
         Detail::Rotation { number, fact, .. } => Some((String::new(), format!("R-{number} {}", became(&fact)))),
         _ => None,
+    }
+}
+
+/// The same, as clean as the rest of the line. A fingerprint tells nothing and is left whole.
+pub(crate) fn cleaned(beside: &Beside, role: &str, clean: &dyn Fn(&str) -> String) -> Beside {
+    let fingerprint = &beside.fingerprint;
+    let is_one = fingerprint.len() <= 64 && fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Beside {
+        role: clean(role),
+        rotation: clean(&beside.rotation),
+        step: clean(&beside.step),
+        version: clean(&beside.version),
+        fingerprint: if is_one { fingerprint.clone() } else { clean(fingerprint) },
+        reason: clean(&beside.reason),
+        by: clean(&beside.by),
+        runner: clean(&beside.runner),
+        carried_by: clean(&beside.carried_by),
+    }
+}
+
+/// What a program looks for, each for itself.
+fn beside(detail: &Detail) -> Option<Beside> {
+    match detail {
+        Detail::Secret { version, fingerprint, .. } => Some(Beside {
+            version: version.clone().unwrap_or_default(),
+            fingerprint: fingerprint.clone().unwrap_or_default(),
+            ..Beside::default()
+        }),
+        Detail::Rotation { number, runner, fact } => {
+            Some(Beside { rotation: format!("R-{number}"), runner: runner.clone().unwrap_or_default(), ..told(fact) })
+        }
+        _ => None,
+    }
+}
+
+fn told(fact: &Fact) -> Beside {
+    let none = Beside::default();
+    match fact.clone() {
+        Fact::Planned { plan, by, why: reason, lease: held, .. } => {
+            let carried_by = held.as_ref().map(Lease::words).unwrap_or_default();
+            Beside { version: plan.from, by, reason, carried_by, ..none }
+        }
+        Fact::Confirmed { by } => Beside { step: Step::Confirm.word().into(), by, ..none },
+        Fact::Taken { lease: held } => Beside { carried_by: held.words(), ..none },
+        Fact::Began { step } => Beside { step: step.word().into(), ..none },
+        Fact::Done { step, version, fingerprint, by, .. } => Beside {
+            step: step.word().into(),
+            version: version.unwrap_or_default(),
+            fingerprint: fingerprint.unwrap_or_default(),
+            by,
+            ..none
+        },
+        Fact::Failed { step, by, why: reason, .. } => Beside { step: step.word().into(), by, reason, ..none },
+        Fact::Said { step, by, note: reason, .. } => Beside { step: step.word().into(), by, reason, ..none },
+        Fact::Asked { by, why: reason, .. } => Beside { by, reason, ..none },
+        Fact::Lost { found: version, .. } => Beside { version, ..none },
+        Fact::GraceOver { .. } => Beside { step: Step::Grace.word().into(), ..none },
+        Fact::Ended { .. } => Beside { step: Step::End.word().into(), ..none },
+        Fact::LetGo | Fact::NothingStaged | Fact::Renewed { .. } | Fact::Errors { .. } => none,
     }
 }
 
@@ -114,11 +194,12 @@ mod tests {
     use super::*;
     use crate::environment::Environment;
     use crate::kill::testing::ordered;
-    use crate::rotate::{Ending, Step};
+    use crate::rotate::Ending;
 
     fn said(kind: &str, detail: &Detail) -> (String, String) {
         let raw = serde_json::value::to_raw_value(detail).expect("JSON");
-        words(kind, &raw).expect("it says more")
+        let said = super::said(kind, &raw).expect("it says more");
+        (said.resource, said.came)
     }
 
     #[test]
@@ -189,9 +270,9 @@ mod tests {
     #[test]
     fn other_lines_say_nothing_more() {
         let raw = serde_json::value::to_raw_value(&Detail::Nothing {}).expect("JSON");
-        assert_eq!(words("KILL_SWITCH_FLAT", &raw), None);
-        assert_eq!(words("SECRET_READ", &raw), None);
+        assert!(super::said("KILL_SWITCH_FLAT", &raw).is_none());
+        assert!(super::said("SECRET_READ", &raw).is_none());
         let raw = RawValue::from_string("{\"switch\":1}".into()).expect("JSON");
-        assert_eq!(words("KILL_SWITCH_HELD", &raw), None);
+        assert!(super::said("KILL_SWITCH_HELD", &raw).is_none());
     }
 }

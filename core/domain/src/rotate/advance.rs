@@ -24,6 +24,7 @@ impl Rotation {
             began_at: at,
             step: if plan.confirm.is_some() { Step::Confirm } else { Step::Check },
             course: Course::Forward,
+            asked: false,
             spent: false,
             known: false,
             offered: false,
@@ -290,7 +291,7 @@ impl Rotation {
         }
         let why = format!("somebody else made version {found}");
         self.remember(self.step, at, "", &why, true, None);
-        self.begun = None;
+        (self.begun, self.asked) = (None, false);
         self.go_back(Course::Back { ending: Ending::Lost, why });
         Ok(())
     }
@@ -363,7 +364,6 @@ impl Rotation {
         }
     }
 
-    /// Where the way back begins. After somebody else's change nothing of theirs is touched.
     /// Why nobody but a person goes on with it: the old value's end was begun, so that ours may be the last one that is
     /// accepted where it is used, whatever somebody else made current.
     fn last_valid(&self, step: Step) -> Option<String> {
@@ -379,6 +379,7 @@ impl Rotation {
         })
     }
 
+    /// Where the way back begins. After somebody else's change nothing of theirs is touched.
     fn first_back(&self) -> Step {
         let restores = matches!(&self.course, Course::Back { ending, .. } if *ending != Ending::Lost);
         if restores && self.offered { Step::Restore } else { self.next_back(Step::Restore) }

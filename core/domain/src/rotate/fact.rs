@@ -208,7 +208,8 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// The event that records it, and how that came out.
+    /// The event that records it, and how that came out; an end that was asked for is
+    /// [`Rotation::event`](super::Rotation::event)'s to tell.
     pub fn event(&self) -> (EventKind, Status) {
         let fine = Status::Success;
         match self {
@@ -219,11 +220,12 @@ impl Fact {
             Self::Done { .. } | Self::Said { done: true, .. } => (EventKind::RotationStep, fine),
             Self::Failed { .. } | Self::Said { done: false, .. } => (EventKind::RotationStep, Status::Failure),
             Self::NothingStaged | Self::Renewed { .. } => (EventKind::RotationNewValue, fine),
-            Self::Lost { .. } => (EventKind::RotationLost, fine),
+            Self::Lost { .. } => (EventKind::RotationLost, Status::Failure),
             Self::Errors { .. } => (EventKind::RotationErrors, fine),
             Self::GraceOver { .. } => (EventKind::RotationGraceOver, fine),
             Self::Asked { .. } => (EventKind::RotationAsked, fine),
-            Self::Ended { ending: Ending::Done } => (EventKind::RotationEnded, fine),
+            // Nothing but a person's word gives it up.
+            Self::Ended { ending: Ending::Done | Ending::Aborted } => (EventKind::RotationEnded, fine),
             Self::Ended { .. } => (EventKind::RotationEnded, Status::Failure),
         }
     }

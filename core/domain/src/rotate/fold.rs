@@ -1,7 +1,8 @@
 //! Rotations as the journal's state keeps them. Refuses to keep what is over for longer than the next one of its secret.
 
 use super::{Ending, Fact, Illegal, Rotation, Step};
-use crate::event::{Detail, Event};
+use crate::catalogue::EventKind;
+use crate::event::{Detail, Event, Status};
 use crate::state::State;
 use crate::version::Sighting;
 
@@ -26,6 +27,16 @@ impl State {
         self.rotated + 1
     }
 
+    /// The rotation of this number where it is still kept, else why it can't be told anything more.
+    pub fn kept_rotation(&self, number: u32) -> Result<&Rotation, Illegal> {
+        self.rotations.get(&number).ok_or_else(|| {
+            Illegal(match number {
+                1.. if number <= self.rotated => format!("R-{number} is over"),
+                _ => format!("there is no R-{number}"),
+            })
+        })
+    }
+
     /// What a fact would make of a rotation: what a writer asks under the journal's lock, and what folding does.
     pub fn judge(
         &self,
@@ -35,8 +46,7 @@ impl State {
         at: jiff::Timestamp,
     ) -> Result<Rotation, Illegal> {
         let Fact::Planned { plan, .. } = fact else {
-            let known = self.rotations.get(&number).cloned();
-            return known.ok_or_else(|| Illegal(format!("there is no R-{number}")))?.advance(fact, runner, at);
+            return self.kept_rotation(number)?.clone().advance(fact, runner, at);
         };
         if number != self.next_rotation() {
             return Err(Illegal(format!("R-{number} is not the next number")));
@@ -82,6 +92,15 @@ pub fn unit(name: &str) -> &str {
 }
 
 impl Rotation {
+    /// The event that records the fact that made it what it is, and how that came out: what a person asked for and got is
+    /// no failure.
+    pub fn event(&self, fact: &Fact) -> (EventKind, Status) {
+        match (fact.event(), fact) {
+            ((kind, _), Fact::Ended { ending: Ending::RolledBack }) if self.asked => (kind, Status::Success),
+            (told, _) => told,
+        }
+    }
+
     /// True when it ended with the old value in its place.
     pub fn went_back(&self) -> bool {
         matches!(self.ended, Some((Ending::RolledBack | Ending::Aborted, _)))

@@ -207,6 +207,9 @@ pub struct Rotation {
     pub step: Step,
     /// Where it is going.
     pub course: Course,
+    /// A person asked for the way back that it is on: then its end is no failure.
+    #[serde(default)]
+    pub asked: bool,
     /// A value may have been made under [`id`](Self::id).
     pub spent: bool,
     /// Set was begun for this value: it may be known where it is used.

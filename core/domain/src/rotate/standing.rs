@@ -41,7 +41,8 @@ impl Rotation {
         if let Some((ending, at)) = self.ended {
             let told = now.utc.duration_since(at) < TOLD;
             return match ending {
-                Ending::RolledBack if told => Some(SecretState::RolledBack),
+                // Who asked for it knows.
+                Ending::RolledBack if told && !self.asked => Some(SecretState::RolledBack),
                 Ending::Lost if told => Some(SecretState::Lost),
                 _ => None,
             };
@@ -49,7 +50,7 @@ impl Rotation {
         match &self.course {
             _ if self.stuck.is_some() => Some(SecretState::Stuck),
             Course::Back { ending: Ending::Lost, .. } => Some(SecretState::Lost),
-            Course::Back { ending: Ending::RolledBack, .. } if self.step != Step::Restore => {
+            Course::Back { ending: Ending::RolledBack, .. } if self.step != Step::Restore && !self.asked => {
                 Some(SecretState::RolledBack)
             }
             Course::Back { .. } | Course::Anew { .. } => self.promoted.is_some().then_some(SecretState::InGrace),
@@ -67,7 +68,6 @@ impl Rotation {
         self.promoted.is_some() && self.step <= last
     }
 
-    /// Its name and where it stands, for a row: `R-27 set`, `R-27 rolled back`.
     /// After somebody else's change: which values are still valid where they are used, and who has to end that. One
     /// sentence each.
     pub fn left_valid(&self) -> Vec<String> {
@@ -89,6 +89,7 @@ impl Rotation {
         left
     }
 
+    /// Its name and where it stands, for a row: `R-27 set`, `R-27 rolled back`.
     pub fn words(&self) -> String {
         match self.ended {
             Some((ending, _)) => format!("{} {}", self.name(), ending.word()),

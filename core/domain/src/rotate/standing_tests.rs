@@ -3,6 +3,7 @@
 use super::super::testing::*;
 use super::super::*;
 use super::*;
+use crate::event::Status;
 use crate::kill::Moment;
 
 fn in_grace() -> Rotation {
@@ -61,8 +62,11 @@ fn on_another_boot_the_wall_clock_is_asked_once_and_never_believed_beyond_the_pl
 #[test]
 fn a_state_is_what_a_person_has_to_know() {
     let state = |rotation: &Rotation, second: i64| rotation.state(&moment(second));
-    let back = told(in_grace(), &asked(Ask::Back));
-    let restored = told(told(back.clone(), &Fact::Began { step: Step::Restore }), &done(Step::Restore));
+    let restore =
+        |back: &Rotation| told(told(back.clone(), &Fact::Began { step: Step::Restore }), &done(Step::Restore));
+    let back = told(in_grace(), &Fact::Errors { count: 3, readers: vec!["gamma".into()] });
+    let restored = restore(&back);
+    let wished = restore(&told(in_grace(), &asked(Ask::Back)));
     let stuck = told(restored.clone(), &failed(Step::Revoke, Failing::Never, "denied"));
     let held = told(in_grace(), &Fact::GraceOver { readers: vec!["gamma".into()] });
     let retired = [Fact::GraceOver { readers: vec![] }, Fact::Began { step: Step::Retire }, done(Step::Retire)];
@@ -70,6 +74,7 @@ fn a_state_is_what_a_person_has_to_know() {
     let ends = |facts: &[Fact]| facts.iter().fold(restored.clone(), told);
     let clears = [done(Step::Revoke), done(Step::Discard)];
     let over = ends(&[&clears[..], &[Fact::Ended { ending: Ending::RolledBack }]].concat());
+    let as_wished = clears.iter().chain([&Fact::Ended { ending: Ending::RolledBack }]).fold(wished.clone(), told);
     let lost = Fact::Lost { found: "99".into() };
     let gone = ends(&[std::slice::from_ref(&lost), &clears[..], &[Fact::Ended { ending: Ending::Lost }]].concat());
     let day = 24 * 3_600;
@@ -84,6 +89,8 @@ fn a_state_is_what_a_person_has_to_know() {
         ("stuck", state(&stuck, 661), Some(SecretState::Stuck)),
         ("lost", state(&told(in_grace(), &lost), 1), Some(SecretState::Lost)),
         ("went back", state(&over, day - 1), Some(SecretState::RolledBack)),
+        ("on its way back as somebody asked", state(&wished, 661), Some(SecretState::InGrace)),
+        ("went back as somebody asked", state(&as_wished, 700), None),
         ("yesterday", state(&over, day), None),
         ("was lost", state(&gone, day - 1), Some(SecretState::Lost)),
         ("was lost yesterday", state(&gone, day), None),
@@ -92,4 +99,22 @@ fn a_state_is_what_a_person_has_to_know() {
         assert_eq!(got, wanted, "{what}");
     }
     assert_eq!((in_grace().words(), over.words()), ("R-27 grace".to_owned(), "R-27 rolled back".to_owned()));
+}
+
+#[test]
+fn an_end_that_was_asked_for_is_no_failure_and_a_loss_is_one() {
+    let ended = |ending| Fact::Ended { ending };
+    let status = |rotation: &Rotation, fact: &Fact| rotation.event(fact).1;
+    let wished = told(in_grace(), &asked(Ask::Back));
+    let turned = told(in_grace(), &Fact::Errors { count: 3, readers: vec![] });
+    assert_eq!(status(&wished, &ended(Ending::RolledBack)), Status::Success);
+    assert_eq!(status(&turned, &ended(Ending::RolledBack)), Status::Failure);
+    assert_eq!(status(&wished, &ended(Ending::Aborted)), Status::Success, "nothing else aborts");
+    let lost = Fact::Lost { found: "99".into() };
+    let gone = told(wished, &lost);
+    assert_eq!((status(&gone, &lost), status(&gone, &ended(Ending::Lost))), (Status::Failure, Status::Failure));
+    assert!(!gone.asked, "nobody asked for that");
+    let mut old = serde_json::to_value(in_grace()).expect("JSON");
+    old.as_object_mut().expect("an object").remove("asked");
+    assert_eq!(serde_json::from_value::<Rotation>(old).expect("an older journal's"), in_grace());
 }

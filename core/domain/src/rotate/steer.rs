@@ -48,9 +48,13 @@ impl Rotation {
             Ask::Abort if matches!(self.course, Course::Back { .. }) => {
                 return Err(Illegal(format!("{} is on its way back already", self.name())));
             }
-            Ask::Abort => self.go_back(Course::Back { ending: Ending::Aborted, why }),
+            Ask::Abort => {
+                self.asked = true;
+                self.go_back(Course::Back { ending: Ending::Aborted, why });
+            }
             Ask::Back => {
                 self.may_go_back()?;
+                self.asked = true;
                 self.go_back(Course::Back { ending: Ending::RolledBack, why });
             }
             Ask::Retire => {
