@@ -20,6 +20,17 @@ pub fn parse(text: &str) -> Result<SignedDuration, String> {
     total.map(SignedDuration::from_secs).ok_or_else(|| said("it is out of range"))
 }
 
+/// As people say it: `10 min`, `90 s`, `2 h`, `3 d`.
+pub fn words(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().unsigned_abs();
+    for (unit, of) in [("d", 86_400), ("h", 3_600), ("min", 60)] {
+        if seconds >= of && seconds.is_multiple_of(of) {
+            return format!("{} {unit}", seconds / of);
+        }
+    }
+    format!("{seconds} s")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

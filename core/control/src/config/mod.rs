@@ -5,11 +5,13 @@ mod claims;
 pub mod duration;
 mod market;
 mod merge;
+pub(crate) mod programs;
 pub(crate) mod rotation;
 mod schema;
 
 pub(crate) use market::is_engine;
 pub use merge::{distance, nearest};
+pub use programs::Remark;
 pub use rotation::LeftAside;
 pub use schema::{
     BackendTable, BoundaryTable, EngineTable, File, HookTable, KeyNames, PersonTable, RotateTable, SecretTable,

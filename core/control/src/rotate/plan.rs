@@ -30,6 +30,8 @@ struct Seen<'a> {
     unasked: Option<String>,
     /// The keys of a secret that may be a map; `None` where nobody has to ask.
     keys: Option<Result<Vec<String>, String>>,
+    /// An audit source besides our own is tailed.
+    has_ears: bool,
 }
 
 pub(super) fn plan(control: &Control, target: &Target) -> Result<PlanRow, Failure> {
@@ -39,20 +41,21 @@ pub(super) fn plan(control: &Control, target: &Target) -> Result<PlanRow, Failur
         what: format!("'{}' is no secret's name", sanitise::line(&target.name, 80)),
         next: "A name has no control characters and at most 1,024 bytes.".into(),
     })?;
-    let seen = look(mount, &name)?;
+    let seen = Seen { has_ears: crate::watch::sources(control).len() > 1, ..look(mount, &name)? };
     // Whose the staged value is that was seen: it may have been begun a moment ago. A journal that can't be read is told
     // by who writes.
     let _ = control.journal.catch_up();
     let rules = Rules::of(&control.config, target);
-    let has_ears = crate::watch::sources(control).len() > 1;
     let (reasons, approval) = permission(control, target);
     let state = control.state();
     let row = work_out(control.config.environment, target, &rules, &seen, &state, quarterdeck_clock::utc());
-    let mut warnings = row.warnings;
-    if row.plan.watch.is_some() && !has_ears {
-        warnings.push("no audit source is configured: log-in errors are not heard, and silence is no proof".into());
+    let (mut hinders, mut warnings) = ([reasons, row.hinders].concat(), row.warnings);
+    // Whoever begins it carries it on here, but for what is confirmed first: another host's programs are not seen.
+    match row.plan.confirm {
+        None => hinders.extend(rules.absent()),
+        Some(_) => warnings.extend(rules.absent()),
     }
-    Ok(PlanRow { hinders: [reasons, row.hinders].concat(), warnings, approval, ..row })
+    Ok(PlanRow { hinders, warnings, approval, ..row })
 }
 
 /// One look. What is not there has no plan; what can't be asked has one that can't be begun.
@@ -78,7 +81,7 @@ fn look<'a>(mount: &'a Mount, name: &SecretName) -> Result<Seen<'a>, Failure> {
         }
     };
     let can_stage = !mount.is_missing() && mount.backend().describe().can(Capability::Staging);
-    Ok(Seen { kind: &mount.kind, layer: &mount.layer, can_stage, found, unasked, keys })
+    Ok(Seen { kind: &mount.kind, layer: &mount.layer, can_stage, found, unasked, keys, has_ears: false })
 }
 
 /// The plan of what was seen and ruled.
@@ -115,14 +118,19 @@ fn work_out(
         None => gone(&seen.found, from).into_iter().collect(),
     };
     hinders.extend(backend_hinders(seen));
-    hinders.extend(foreign(state, live, &seen.found, now));
-    hinders.extend(rules.left_aside.iter().map(|left| format!("'{}' is configured and {}", left.part, left.why)));
     let of_a_map = map_hinder(seen);
     // A command may well make a map anew, as a whole.
     let makes_maps = matches!(rules.generator, Generator::Command { .. });
     hinders.extend(of_a_map.clone().filter(|_| !makes_maps));
-    let ground = words::Ground { kind: seen.kind, layer: seen.layer, is_kv1: is_kv1(seen) };
-    let mut warnings = warnings(rules, &plan);
+    if hinders.is_empty() {
+        hinders.extend(unsaid_generator(rules, target));
+    }
+    // What can't be rotated as it stands has no steps.
+    let is_possible = hinders.is_empty();
+    hinders.extend(foreign(state, live, &seen.found, now));
+    hinders.extend(rules.left_aside.iter().map(|left| format!("'{}' is configured and {}", left.part, left.why)));
+    let ground = words::Ground { kind: seen.kind, layer: seen.layer, is_kv1: is_kv1(seen), has_ears: seen.has_ears };
+    let mut warnings = if is_possible { warnings(rules, &plan, &ground) } else { Vec::new() };
     if of_a_map.is_some() && makes_maps {
         warnings.push("it holds several secrets: what the command makes replaces all of them".into());
     }
@@ -130,8 +138,9 @@ fn work_out(
         warnings.push(format!("whether it holds several secrets is not known: {what}"));
     }
     warnings.extend(words::remarks(&plan, &ground));
+    let steps = plan.steps().into_iter().filter(|_| is_possible);
     PlanRow {
-        steps: plan.steps().into_iter().map(|step| (step, words::step(step, &plan, &ground))).collect(),
+        steps: steps.map(|step| (step, words::step(step, &plan, &ground))).collect(),
         warnings,
         hinders,
         approval: None,
@@ -210,6 +219,22 @@ fn backend_hinders(seen: &Seen<'_>) -> Vec<String> {
     hinders
 }
 
+/// A value that nobody asked for would be made and believed by nobody: how it comes about has to be said once. What somebody
+/// else issues is typed.
+fn unsaid_generator(rules: &Rules, target: &Target) -> Option<String> {
+    let is_aside = rules.left_aside.iter().any(|left| left.part == "generator");
+    if rules.generator_is_said || rules.generator == Generator::Typed || is_aside {
+        return None;
+    }
+    let name = sanitise::line(&target.name, 240);
+    let where_to = match rules.is_said {
+        true => format!("write into its [[secret]], name = \"{name}\":"),
+        false => format!("write [[secret]], name = \"{name}\" and"),
+    };
+    let way = "generator = \"password:32\", or \"typed\" ('quarterdeck help configuration')";
+    Some(format!("nothing says how its new value comes about: {where_to} {way}"))
+}
+
 /// Staged values that the rotation under way did not make.
 fn foreign(state: &State, live: Option<&Rotation>, found: &Inspection, now: Timestamp) -> Vec<String> {
     let pending = found.versions.iter().filter(|version| version.stage == Some(Stage::Pending));
@@ -247,7 +272,7 @@ fn is_kv1(seen: &Seen<'_>) -> bool {
 }
 
 /// What a person should know before it begins, worst first.
-fn warnings(rules: &Rules, plan: &Plan) -> Vec<String> {
+fn warnings(rules: &Rules, plan: &Plan, ground: &words::Ground<'_>) -> Vec<String> {
     let mut warnings: Vec<String> = Vec::new();
     let mut warn = |warning: &str| warnings.push(warning.to_owned());
     let is_made = plan.generator != Generator::Typed;
@@ -267,16 +292,20 @@ fn warnings(rules: &Rules, plan: &Plan) -> Vec<String> {
         (_, 0) if plan.revoke.is_some() => {
             warn("no grace: a reader that has not read the new value by then is refused at once");
         }
-        (Downtime::Brief, _) => {
+        (Downtime::Brief, _) if plan.set.is_some() => {
             warn("brief window: between set and a reader's next read the old value is refused");
         }
         (Downtime::Zero, _) if plan.set.is_some() && !rules.downtime_is_said => {
             warn("zero downtime is assumed: where only one value is valid at a time, say downtime = \"brief\"");
         }
-        (Downtime::Zero, _) => {}
+        _ => {}
     }
+    rules.cut_grace.iter().for_each(|cut| warn(&format!("grace: {cut}")));
     if !rules.generator_is_said {
         warn(&format!("no generator is configured: {}", plan.generator));
+    }
+    if plan.watch.is_some() && rules.watch_is_said && !ground.has_ears {
+        warn("no audit source is configured: log-in errors are not heard, and silence is no proof");
     }
     warnings
 }

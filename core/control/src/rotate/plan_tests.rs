@@ -14,7 +14,7 @@ fn version(id: &str, stage: Option<Stage>) -> VersionInfo {
 
 fn seen<'a>(kind: &'a str, secret: &str) -> Seen<'a> {
     let found = Inspection { versions: vec![version("14", Some(Stage::Current))], ..Inspection::of(name(secret)) };
-    Seen { kind, layer: kind, can_stage: true, found, unasked: None, keys: None }
+    Seen { kind, layer: kind, can_stage: true, found, unasked: None, keys: None, has_ears: true }
 }
 
 fn now() -> Timestamp {
@@ -39,7 +39,12 @@ impl Case {
     }
 }
 
-const QA: Case = Case { environment: Environment::Qa, config: "" };
+const QA: Case = Case {
+    environment: Environment::Qa,
+    config: "[[secret]]\nname='app'\ngenerator='hex:32'\n[[secret]]\nname='db.password'\ngenerator='hex:32'\n\
+             [[secret]]\nname='qa/app'\ngenerator='hex:32'\n[[secret]]\nname='qa/app#token'\ngenerator='hex:32'\n\
+             [[secret]]\nname='a'\ngenerator='hex:32'\n[[secret]]\nname='qa/app.quarterdeck-pending'\ngenerator='hex:32'\n",
+};
 const FULL: &str = "[[secret]]\nname='db'\nlayer='aws'\ngrace='10m'\ngenerator='password:32'\ndowntime='zero'\n\
                     set={command=['/bin/set']}\ntest={command=['/bin/test']}\nrevoke={by='person',tell='at the portal'}\n";
 
@@ -99,17 +104,18 @@ fn the_same_twice_is_the_same_and_what_differs_has_another_digest() {
 #[test]
 fn what_is_not_proved_or_not_ended_is_warned_of() {
     let bare = QA.row(&seen("aws", "app")).warnings.join("\n");
-    for says in ["nothing proves the new value", "stays valid where it is used until you revoke it", "no generator"] {
+    for says in ["nothing proves the new value", "stays valid where it is used until you revoke it"] {
         assert!(bare.contains(says), "{bare}");
     }
     let typed = QA.row(&seen("aws", "qa/ibkr/key"));
     assert_eq!(typed.plan.generator, Generator::Typed);
+    assert!(typed.hinders.is_empty() && typed.warnings.iter().any(|warning| warning.starts_with("no generator")));
     let made = Case { environment: Environment::Qa, config: "[[secret]]\nname='qa/ibkr/key'\ngenerator='hex:32'\n" };
     assert!(made.row(&seen("aws", "qa/ibkr/key")).warnings[0].contains("whoever issues this secret will refuse it"));
-    let brief = "[[secret]]\nname='db'\ndowntime='brief'\ngrace='1m'\nset={by='person',tell='x'}\n";
+    let brief = "[[secret]]\nname='db'\ngenerator='uuid'\ndowntime='brief'\ngrace='1m'\nset={by='person',tell='x'}\n";
     let brief = Case { environment: Environment::Qa, config: brief }.row(&seen("aws", "db"));
     assert!(brief.warnings.iter().any(|warning| warning.starts_with("brief window")), "{:?}", brief.warnings);
-    let cut = "[[secret]]\nname='db'\nrevoke={by='person',tell='x'}\n";
+    let cut = "[[secret]]\nname='db'\ngenerator='uuid'\nrevoke={by='person',tell='x'}\n";
     let cut = Case { environment: Environment::Qa, config: cut }.row(&seen("aws", "db"));
     assert!(cut.warnings.iter().any(|warning| warning.starts_with("no grace")), "{:?}", cut.warnings);
 }
@@ -155,6 +161,44 @@ fn what_stands_in_the_way_is_said_with_what_to_do() {
     assert!(
         row.hinders.is_empty() && row.warnings.iter().any(|warning| warning.contains("several secrets is not known"))
     );
+}
+
+#[test]
+fn what_nobody_said_how_to_make_is_not_begun_and_no_grace_is_never_zero_downtime() {
+    let row = Case { environment: Environment::Qa, config: "" }.row(&seen("aws", "webhook"));
+    assert_eq!(row.hinders.len(), 1);
+    for says in ["[[secret]]", "name = \"webhook\"", "generator = \"password:32\""] {
+        assert!(row.hinders[0].contains(says), "{says}: {}", row.hinders[0]);
+    }
+    assert!(row.steps.is_empty() && row.warnings.is_empty(), "{:?}", row.warnings);
+    assert_eq!(row.plan.downtime, Downtime::Brief);
+    let said = "[[secret]]\nname='webhook'\ndowntime='zero'\ngenerator='uuid'\n";
+    let row = Case { environment: Environment::Qa, config: said }.row(&seen("aws", "webhook"));
+    assert_eq!((row.plan.downtime, row.hinders.len()), (Downtime::Brief, 0));
+}
+
+#[test]
+fn what_can_not_be_rotated_has_no_steps() {
+    let mut map = seen("vault", "qa/app");
+    map.keys = Some(Ok(vec!["host".into()]));
+    assert!(QA.row(&map).steps.is_empty());
+    let mut plain = seen("yaml", "a");
+    plain.can_stage = false;
+    assert!(QA.row(&plain).steps.is_empty());
+}
+
+#[test]
+fn what_is_not_heard_and_what_is_cut_is_said() {
+    let text = "[[secret]]\nname='app'\ngenerator='uuid'\ngrace='100d'\n";
+    let mut deaf = seen("aws", "app");
+    deaf.has_ears = false;
+    let row = Case { environment: Environment::Qa, config: text }.row(&deaf);
+    assert!(words(&row, Step::Grace).contains("log-in errors are not heard"), "{}", words(&row, Step::Grace));
+    assert!(!row.warnings.iter().any(|warning| warning.contains("audit source")), "no rule was asked for");
+    assert!(row.warnings.iter().any(|warning| warning.ends_with("it is cut to 9 d")), "{:?}", row.warnings);
+    let ruled = format!("[rotate.watch]\nerrors=5\n{text}");
+    let row = Case { environment: Environment::Qa, config: ruled.leak() }.row(&deaf);
+    assert!(row.warnings.iter().any(|warning| warning.starts_with("no audit source")), "{:?}", row.warnings);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What environment and configuration say of one secret's rotation (R3.1). Refuses to look at anything else: no backend
 //! is asked and no value read.
 
-use crate::config::{Config, HookTable, LeftAside, SecretTable, rotation};
+use crate::config::{Config, HookTable, LeftAside, SecretTable, programs, rotation};
 use quarterdeck_domain::access::Class;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::person::Role;
@@ -30,12 +30,18 @@ pub struct Rules {
     pub retire: Retire,
     /// Whether readers notice.
     pub downtime: Downtime,
-    /// That is configured; otherwise it follows from grace and hooks.
+    /// That is configured; otherwise it is zero where there is a grace.
     pub downtime_is_said: bool,
     /// The watcher begins it when it is due.
     pub scheduled: bool,
     /// The errors that lead back.
     pub watch: Option<WatchRule>,
+    /// They are configured; otherwise they are the usual ones.
+    pub watch_is_said: bool,
+    /// That the grace is shorter than what is said, and why.
+    pub cut_grace: Option<String>,
+    /// An entry of configuration is about it.
+    pub is_said: bool,
     /// Whose recorded confirmation is needed first.
     pub confirm: Option<Role>,
     /// What configuration says of it in a file that doesn't count, and no other file says.
@@ -55,16 +61,20 @@ impl Rules {
         let generator = said.and_then(|said| said.generator.as_ref()).and_then(|value| rotation::generator(value).ok());
         let policy = config.policy(&target.layer, &target.name);
         let downtime = said.and_then(|said| said.downtime.as_deref()).and_then(|word| rotation::downtime(word).ok());
-        let cuts = policy.grace.is_zero() && revoke.is_some();
+        let rule = &config.file.rotate.watch;
         Self {
             generator_is_said: generator.is_some(),
             generator: generator.unwrap_or_else(|| usual(class)),
             class,
             retire: retire(config, said),
             downtime_is_said: downtime.is_some(),
-            downtime: downtime.unwrap_or(if cuts { Downtime::Brief } else { Downtime::Zero }),
+            // Without a grace there is no time in which both are valid, whatever is said.
+            downtime: if policy.grace.is_zero() { Downtime::Brief } else { downtime.unwrap_or(Downtime::Zero) },
             scheduled: said.and_then(|said| said.scheduled).unwrap_or(false),
             watch: config.watch_rule(),
+            watch_is_said: rule.errors.is_some() || rule.within.is_some() || rule.sources.is_some(),
+            cut_grace: config.cut_grace(&target.layer, &target.name),
+            is_said: said.is_some(),
             confirm: confirm(config),
             left_aside: left_aside(config, said, target),
             policy,
@@ -72,6 +82,15 @@ impl Rules {
             test,
             revoke,
         }
+    }
+
+    /// What of its programs can't be run by this user: the part and why.
+    pub(super) fn absent(&self) -> Vec<String> {
+        let hooks = [("set", &self.set), ("test", &self.test), ("revoke", &self.revoke)];
+        let hooks = hooks.into_iter().filter_map(|(part, hook)| Some((part, programs::of_hook(hook.as_ref()?)?)));
+        let made = programs::of_generator(&self.generator).map(|words| ("generator", words));
+        let why = |(part, words)| Some(format!("'{part}': {}", programs::why_not(words)?));
+        made.into_iter().chain(hooks).filter_map(why).collect()
     }
 }
 
@@ -169,11 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn no_grace_and_a_revoke_is_a_brief_window() {
+    fn no_grace_is_a_brief_window_whatever_is_said() {
         let text = "[[secret]]\nname='a'\nrevoke={by='person',tell='x'}\n";
         assert_eq!(rules(Environment::Qa, text, "a").downtime, Downtime::Brief);
         assert_eq!(rules(Environment::Paper, text, "a").downtime, Downtime::Zero);
-        assert_eq!(rules(Environment::Qa, "", "a").downtime, Downtime::Zero);
+        assert_eq!(rules(Environment::Qa, "", "a").downtime, Downtime::Brief);
+        let said = "[[secret]]\nname='a'\ndowntime='zero'\n";
+        assert_eq!(rules(Environment::Qa, said, "a").downtime, Downtime::Brief);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A plan's steps in words, for each kind of backend: what is done, where, and what to know of it. Refuses to decide.
 
+use crate::config::duration;
+use jiff::SignedDuration;
 use quarterdeck_domain::rotate::{Downtime, Hook, Plan, Retire, Step, unit};
 use quarterdeck_domain::sanitise;
 use std::fmt::Display;
@@ -15,6 +17,8 @@ pub(super) struct Ground<'a> {
     pub(super) layer: &'a str,
     /// Vault's KV version 1: without versions and check-and-set.
     pub(super) is_kv1: bool,
+    /// An audit source besides our own would tell of log-in errors.
+    pub(super) has_ears: bool,
 }
 
 /// What one step will do.
@@ -35,7 +39,7 @@ pub(super) fn step(step: Step, plan: &Plan, ground: &Ground<'_>) -> String {
         Step::Test => format!("the new value is tried: {hook}"),
         Step::Promote => promoted(&from, ground),
         Step::Unstage => unstaged(plan, ground),
-        Step::Grace => grace(plan),
+        Step::Grace => grace(plan, ground),
         Step::Retire => format!("the old value, {from}, is made invalid where it is used: {hook}"),
         Step::Verify if by_hand => "you tried the new value before: nothing more is tried".into(),
         Step::Verify if plan.revoke.is_none() => format!("the new value is tried again: {hook}"),
@@ -82,15 +86,19 @@ fn unstaged(plan: &Plan, ground: &Ground<'_>) -> String {
     }
 }
 
-fn grace(plan: &Plan) -> String {
+fn grace(plan: &Plan, ground: &Ground<'_>) -> String {
     let window = match (plan.grace_s, plan.downtime) {
         (0, _) => "none: it goes on at once".to_owned(),
         (seconds, Downtime::Zero) => format!("{}: old and new are both valid", span(seconds)),
         (seconds, Downtime::Brief) => format!("{}: the way back stays open", span(seconds)),
     };
-    let back = plan.watch.filter(|_| plan.grace_s > 0).map_or_else(String::new, |rule| {
-        format!("; {} log-in errors in {} lead back", rule.errors, span(rule.within_s))
-    });
+    let back = match plan.watch.filter(|_| plan.grace_s > 0) {
+        Some(rule) if ground.has_ears => {
+            format!("; {} log-in errors in {} lead back", rule.errors, span(rule.within_s))
+        }
+        Some(_) => "; no audit source is configured: log-in errors are not heard".into(),
+        None => String::new(),
+    };
     let late = match plan.retire {
         _ if plan.grace_s == 0 => "",
         Retire::Ask => "; a reader that is late is asked about",
@@ -139,10 +147,5 @@ pub(super) fn instead(kind: &str, layer: &str) -> String {
 
 /// `10 min`, `90 s`, `2 h`, `3 d`.
 pub(super) fn span(seconds: u64) -> String {
-    for (unit, of) in [("d", 86_400), ("h", 3_600), ("min", 60)] {
-        if seconds >= of && seconds.is_multiple_of(of) {
-            return format!("{} {unit}", seconds / of);
-        }
-    }
-    format!("{seconds} s")
+    duration::words(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
 }
