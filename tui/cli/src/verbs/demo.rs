@@ -109,7 +109,10 @@ fn surroundings(folder: &Path, role: Role) -> Result<Surroundings, Trouble> {
         &work.join("config.yaml"),
         "broker:\n  paper: true\ndata:\n  feed_host: feed.example.invalid\n  feed_token: demo-in-plain-text\n",
     )?;
-    private(&work.join(FILE_NAME), &configuration(folder, &user, role))?;
+    // The person's own file: what a rotation does counts from nowhere below it.
+    let own_files = folder.join("config/quarterdeck");
+    DirBuilder::new().recursive(true).mode(0o700).create(&own_files)?;
+    private(&own_files.join(FILE_NAME), &configuration(folder, &user, role))?;
     let vars = BTreeMap::from([
         ("HOME".into(), folder.as_os_str().to_owned()),
         ("XDG_STATE_HOME".into(), folder.join("state").into_os_string()),
@@ -148,11 +151,12 @@ fn configuration(folder: &Path, user: &str, role: Role) -> String {
     format!(
         "[[person]]\nname = {user}\nunix = {user}\nrole = {role}\n\n\
          [desk]\nphone = \"+1 203 555 0142 (a made-up number)\"\n\n\
-         [backend.fernet]\npath = {file}\n\n[backend.yaml]\npath = \"config.yaml\"\n\n\
+         [backend.fernet]\npath = {file}\n\n[backend.yaml]\npath = {yaml}\n\n\
          [[audit.source]]\nname = \"orders\"\npath = {orders}\nevery = \"30s\"\n\n\
          [rotate]\ngrace = \"1m\"\nretire = \"wait\"\n\n{secrets}",
         user = text(Person::of_unix(user).as_str()),
         role = text(role.name()),
+        yaml = text(&folder.join("work/config.yaml").to_string_lossy()),
         file = text(&folder.join("work/.secrets/encrypted_secrets.bin").to_string_lossy()),
         orders = text(&folder.join("orders.jsonl").to_string_lossy()),
         secrets = MADE
