@@ -79,7 +79,7 @@ fn find_looks_through_the_tail() {
 fn help_tells_every_key_and_filters_as_one_types() {
     let house = house();
     let mut screen = open(&house);
-    screen.press("?", "HELP 41 keys");
+    screen.press("?", "HELP 51 keys");
     screen.press("reveal", "show the value, 10 s");
     screen.hides("the overview");
     screen.press("\x1b", "SECRETS");

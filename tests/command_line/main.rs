@@ -14,6 +14,7 @@ mod places;
 mod plugins;
 mod policies;
 mod roles;
+mod rotate;
 mod shapes;
 mod streams;
 mod surroundings;
