@@ -8,6 +8,7 @@ mod closed;
 mod error;
 mod file;
 mod folder;
+mod lines;
 mod lock;
 mod patient;
 mod pen;
@@ -19,6 +20,7 @@ pub use closed::ClosedJournal;
 pub use error::JournalError;
 pub use file::{FileJournal, Opening};
 pub use folder::{files, is_journal_file};
+pub use lines::each_line;
 pub use patient::Patient;
 pub use verify::{Progress, verify_all};
 

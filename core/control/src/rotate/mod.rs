@@ -9,6 +9,7 @@
 //! - `run`: one runner's work on one rotation: effect after effect under a lease. `effects` and `settle` carry them out,
 //!   by what `stands` at the backend; `came` says what they came to; `world` is the clocks and hooks that it meets.
 //! - `carrier`: the thread in a cockpit and a watcher that takes over what nobody carries, and begins what is due.
+//! - `past`: rotations that others came after, from the journal's files.
 //! - `generate`, `hooks`: how a value comes about; what is done with it outside the backend.
 //! - `readers`: who reads what version, and whose log-in failed since.
 
@@ -18,6 +19,7 @@ pub mod due;
 mod effects;
 pub mod generate;
 pub mod hooks;
+mod past;
 pub mod plan;
 pub mod policy;
 pub mod readers;

@@ -117,8 +117,7 @@ fn record_if(
         .journal
         .append_if(&mut |state| {
             let judged = || {
-                let known = state.rotation(number);
-                let known = known.ok_or_else(|| Unwritten::Illegal(format!("there is no R-{number}")))?;
+                let known = state.kept_rotation(number).map_err(|why| Unwritten::Illegal(why.0))?;
                 let fact = decide(known)?;
                 let others = |lease: &&Lease| Some(lease.runner.as_str()) != runner;
                 if let (true, Some(held)) = (fact.is_the_runners(), known.lease.as_ref().filter(others)) {
@@ -153,10 +152,11 @@ impl<'a> Voice<'a> {
 }
 
 fn event(control: &Control, rotation: &Rotation, voice: Voice<'_>, fact: &Fact, now: &Moment) -> Event {
-    let (kind, status) = fact.event();
+    let (kind, status) = rotation.event(fact);
     let (took, code) = match fact {
         Fact::Done { took_ms, .. } => (*took_ms, None),
         Fact::Failed { took_ms, how, .. } => (*took_ms, Some(code(*how))),
+        Fact::Lost { .. } => (None, Some("CHANGED_ELSEWHERE")),
         _ => (None, None),
     };
     let code = code.or((status == Status::Failure).then_some("FAILED"));

@@ -6,5 +6,6 @@ mod crashing;
 mod desk;
 mod failing;
 mod forward;
+mod past;
 mod racing;
 mod shelf;
