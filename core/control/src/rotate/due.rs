@@ -3,17 +3,20 @@
 
 use super::policy::Rules;
 use crate::ages;
+use crate::config::Config;
 use crate::observe::ask_all;
 use crate::overview::{LayerListing, secret_rows};
 use crate::serve::Control;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_domain::environment::Environment;
+use quarterdeck_domain::kill::Moment;
 use quarterdeck_domain::overview::SecretRow;
 use quarterdeck_domain::person::Role;
 use quarterdeck_domain::request::Target;
 use quarterdeck_domain::rotate::{Ending, Generator, Rotation};
-use quarterdeck_domain::rotation::SecretState;
+use quarterdeck_domain::rotation::{self, Age, SecretState};
 use quarterdeck_domain::state::State;
+use std::collections::BTreeSet;
 
 /// How long a rotation that went back, or was lost, is left to people before the next is begun by itself.
 const AFTER_A_FAILURE: SignedDuration = SignedDuration::from_hours(24);
@@ -58,6 +61,7 @@ pub fn rows(control: &Control, secrets: &[SecretRow], now: Timestamp) -> Vec<Due
         let rules = Rules::of(&control.config, &target);
         row(control.config.environment, &rules, secret, &state, now)
     };
+    let secrets = by_key(&control.config, secrets, &state, now);
     let mut rows: Vec<DueRow> = secrets.iter().filter(|secret| wants(secret)).map(row).collect();
     rows.sort_by_key(|row| (!row.is_due, row.due_at.unwrap_or(Timestamp::MAX), row.target.clone()));
     rows
@@ -69,6 +73,44 @@ pub fn to_begin(control: &Control, rows: &[DueRow]) -> Vec<Target> {
         return Vec::new();
     }
     rows.iter().filter(|row| row.is_due && row.why_not.is_none()).map(|row| row.target.clone()).collect()
+}
+
+/// A map is rotated key by key: the keys that configuration names stand in its place, each with the age of its own. A map
+/// that configuration names too stays.
+fn by_key(config: &Config, secrets: &[SecretRow], state: &State, now: Timestamp) -> Vec<SecretRow> {
+    let said: BTreeSet<&str> = config.file.secret.iter().map(|secret| secret.name.as_str()).collect();
+    let mut rows = Vec::new();
+    for secret in secrets {
+        let inside = format!("{}#", secret.name);
+        let is_listed = |name: &str| secrets.iter().any(|row| row.layer == secret.layer && row.name == name);
+        let is_here = |name: &str| config.secret_in(&secret.layer, name).is_some();
+        let keys = said.range(inside.as_str()..).take_while(|name| name.starts_with(&inside));
+        let keys: Vec<&str> = keys.copied().filter(|name| is_here(name)).collect();
+        let stays = keys.is_empty() || config.secret_in(&secret.layer, &secret.name).is_some();
+        rows.extend(stays.then(|| secret.clone()));
+        let unlisted = keys.into_iter().filter(|name| !is_listed(name));
+        rows.extend(unlisted.map(|name| key_row(config, secret, name, state, now)));
+    }
+    rows
+}
+
+/// A key of a map. Where nothing is known of its own it is as old as its map's newest version.
+fn key_row(config: &Config, map: &SecretRow, name: &str, state: &State, now: Timestamp) -> SecretRow {
+    let last = state.last_rotation(&map.layer, name);
+    let done = last.and_then(|last| last.ended).filter(|(ending, _)| *ending == Ending::Done).map(|(_, at)| at);
+    let written = state.secret(&map.layer, name).and_then(|history| history.written.as_ref()).map(|it| it.at);
+    let age = done.max(written).map_or(map.age, Age::Since);
+    let policy = config.policy(&map.layer, name);
+    let by_age = rotation::state(age, policy, now);
+    let by_rotation = last.and_then(|last| last.state(&Moment { utc: now, ..quarterdeck_clock::moment() }));
+    SecretRow {
+        name: name.to_owned(),
+        state: by_rotation.map_or(by_age, |state| state.min(by_age)),
+        age,
+        period: policy.period,
+        due_at: rotation::due_at(age, policy).filter(|_| !map.deleted),
+        ..map.clone()
+    }
 }
 
 /// What has a date, or should have one.
@@ -143,9 +185,7 @@ fn why_not(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
     use quarterdeck_domain::rotate::{Fact, Plan};
-    use quarterdeck_domain::rotation::Age;
 
     fn now() -> Timestamp {
         "2026-11-08T14:00:00Z".parse().expect("a time")
@@ -237,6 +277,25 @@ mod tests {
             )
             .is_due
         );
+    }
+
+    #[test]
+    fn a_maps_configured_keys_stand_in_its_place() {
+        let names = |text: &str, secrets: &[SecretRow]| {
+            let config = Config { file: toml::from_str(text).expect("valid"), ..Config::default() };
+            let rows = by_key(&config, secrets, &State::default(), now() + SignedDuration::from_hours(24 * 10));
+            rows.into_iter().map(|row| (row.name.clone(), row)).collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let key = "[[secret]]\nname='db#password'\nperiod='10d'\n";
+        let rows = names(key, &[secret()]);
+        assert_eq!(rows.keys().collect::<Vec<_>>(), ["db#password"]);
+        let row = &rows["db#password"];
+        assert_eq!((row.age, row.due_at), (Age::Since(now()), Some(now() + SignedDuration::from_hours(240))));
+        assert!(matches!(row.state, SecretState::Due | SecretState::Overdue), "{:?}", row.state);
+        assert_eq!(names(&format!("{key}[[secret]]\nname='db'\n"), &[secret()]).len(), 2);
+        assert_eq!(names(&format!("{key}layer='vault'\n"), &[secret()]).keys().collect::<Vec<_>>(), ["db"]);
+        let listed = SecretRow { name: "db#password".into(), version: None, ..secret() };
+        assert_eq!(names(key, &[secret(), listed])["db#password"].version, None);
     }
 
     #[test]

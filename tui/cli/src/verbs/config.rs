@@ -62,10 +62,11 @@ fn show(common: &Common) -> Outcome {
 
 fn check(common: &Common) -> Outcome {
     let config = Config::load(&Surroundings::of_this_process(), wanted(common)).map_err(OpenError::from)?;
+    let remarks = config.remarks();
     if common.json {
         output::data(&json!({
             "valid": true, "files": config.files, "environment": config.environment.map(Environment::name),
-            "warnings": config.warnings,
+            "warnings": config.warnings.iter().chain(remarks.iter().map(|remark| &remark.what)).collect::<Vec<_>>(),
         }));
         return Ok(0);
     }
@@ -74,5 +75,8 @@ fn check(common: &Common) -> Outcome {
     }
     config.files.iter().for_each(|file| output::text(&format!("ok  {}", file.display())));
     config.warnings.iter().for_each(|warning| output::text(&format!("!   {warning}")));
+    for remark in &remarks {
+        output::text(&format!("!   {}\n    next: {}", remark.what, remark.next));
+    }
     Ok(0)
 }

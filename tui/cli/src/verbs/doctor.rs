@@ -181,6 +181,8 @@ fn configuration(config: &Config, checks: &mut Vec<Check>) {
     for warning in &config.warnings {
         checks.push(check("configuration", Verdict::Warning, warning, "move it to /etc/quarterdeck, owned by root"));
     }
+    let remarks = config.remarks().into_iter();
+    checks.extend(remarks.map(|remark| check("rotation", Verdict::Warning, remark.what, remark.next)));
 }
 
 fn plugins(config: &Config, surroundings: &Surroundings, checks: &mut Vec<Check>) -> u8 {

@@ -15,21 +15,22 @@ pub(super) fn tame(text: &str) -> String {
 /// A plan, whole.
 pub(super) fn plan(row: &PlanRow, environment: Environment) -> Vec<String> {
     let plan = &row.plan;
-    let mut lines = vec![
-        format!(
-            "{}  rotation of {} in {}: a plan, nothing was done",
-            environment.title(),
-            tame(&plan.target.name),
-            plan.target.layer
-        ),
-        format!("  replaces  version {}", tame(&plan.from)),
-        format!("  new       {}", tame(&plan.generator.to_string())),
-        format!("  valid     {}", valid(plan.downtime.words(), plan.grace_s)),
-    ];
-    if let Some(role) = plan.confirm {
-        lines.push(format!("  confirm   by the role '{role}', somebody else than you; recorded, unsigned"));
+    let mut lines = vec![format!(
+        "{}  rotation of {} in {}: a plan, nothing was done",
+        environment.title(),
+        tame(&plan.target.name),
+        plan.target.layer
+    )];
+    lines.extend(row.hinders.iter().map(|hinder| format!("! can't begin: {}", tame(hinder))));
+    // What can't be rotated as it stands has no steps: nothing would be replaced.
+    if !row.steps.is_empty() {
+        lines.push(format!("  replaces  version {}", tame(&plan.from)));
+        lines.push(format!("  new       {}", tame(&plan.generator.to_string())));
+        lines.push(format!("  valid     {}", valid(plan.downtime.words(), plan.grace_s)));
+        let confirm = |role| format!("  confirm   by the role '{role}', somebody else than you; recorded, unsigned");
+        lines.extend(plan.confirm.map(confirm));
+        lines.push(String::new());
     }
-    lines.push(String::new());
     let steps = row
         .steps
         .iter()
@@ -40,12 +41,13 @@ pub(super) fn plan(row: &PlanRow, environment: Environment) -> Vec<String> {
         lines.push(String::new());
         lines.extend(readers(&row.readers));
     }
-    lines.push(String::new());
+    if !row.steps.is_empty() {
+        lines.push(String::new());
+    }
     lines.extend(row.warnings.iter().map(|warning| format!("! {}", tame(warning))));
     if let Some((number, by)) = &row.live {
         lines.push(format!("! R-{number} is under way, begun by {}", tame(by)));
     }
-    lines.extend(row.hinders.iter().map(|hinder| format!("! can't begin: {}", tame(hinder))));
     if let Some(approval) = &row.approval {
         lines.push(format!("! start waits for approval: {}", tame(approval)));
     }
@@ -71,10 +73,20 @@ pub(super) fn cells(row: &RotationRow, now: Timestamp) -> Vec<String> {
         rotation.name(),
         tame(&rotation.target().name),
         rotation.target().layer.clone(),
-        standing(row, now),
+        short(&standing(row, now)),
         tame(&rotation.by),
         rotation.lease.as_ref().filter(|_| row.carried).map_or_else(|| "-".into(), |lease| tame(&lease.words())),
     ]
+}
+
+/// Widest standing in a table: `status NAME` tells it whole.
+const WIDEST: usize = 60;
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(WIDEST) {
+        None => text.to_owned(),
+        Some(_) => format!("{}...", text.chars().take(WIDEST - 3).collect::<String>()),
+    }
 }
 
 /// The header of [`cells`].
@@ -127,9 +139,9 @@ pub(super) fn next(question: &Question, name: &str) -> String {
         Question::Retire { .. } => {
             format!("'quarterdeck rotate retire {name}' cuts them off; 'rotate rollback {name}' goes back")
         }
-        Question::Stuck { .. } => format!(
-            "mend it, then 'quarterdeck rotate resume {name}'; done by hand: 'quarterdeck rotate done {name}'"
-        ),
+        Question::Stuck { .. } => {
+            format!("mend it, then 'quarterdeck rotate resume {name}'; done by hand: 'quarterdeck rotate done {name}'")
+        }
     }
 }
 
@@ -164,4 +176,40 @@ pub(super) fn readers(readers: &[ReaderRow]) -> Vec<String> {
     });
     let table = output::table(&std::iter::once(header).chain(cells).collect::<Vec<_>>());
     table.lines().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_standing_pushes_no_column() {
+        assert_eq!(short("grace, 10 min left"), "grace, 10 min left");
+        let long = short(&"é".repeat(200));
+        assert_eq!((long.chars().count(), long.ends_with("...")), (WIDEST, true));
+    }
+
+    #[test]
+    fn what_hinders_stands_first_and_what_is_impossible_is_not_shown() {
+        let text = r#"{"target":{"layer":"yaml","name":"db"},"from":"1","generator":"typed","set":null,"test":null,
+            "revoke":null,"grace_s":0,"downtime":"brief","retire":"wait","watch":null,"confirm":null,
+            "limits":{"tries":2,"values":2,"stuck":5},"digest":"0123456789abcdef"}"#;
+        let plan: quarterdeck_domain::rotate::Plan = serde_json::from_str(text).expect("a plan");
+        let mut row = PlanRow {
+            plan: plan.clone(),
+            steps: Vec::new(),
+            warnings: Vec::new(),
+            hinders: vec!["a plain YAML file can't keep two values".into()],
+            approval: None,
+            live: None,
+            readers: Vec::new(),
+        };
+        let told = super::plan(&row, Environment::Qa);
+        assert!(told[1].starts_with("! can't begin: a plain YAML"), "{told:#?}");
+        assert_eq!((told.len(), told[2].as_str()), (3, "plan 0123456789ab"), "{told:#?}");
+        row.hinders.clear();
+        row.steps = vec![(Step::Check, "it is read".into())];
+        let told = super::plan(&row, Environment::Qa).join("\n");
+        assert!(told.contains("valid     brief window") && told.contains("check  it is read"), "{told}");
+    }
 }
