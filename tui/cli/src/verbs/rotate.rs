@@ -13,6 +13,7 @@ use crate::args::{Common, Rotate, Steering};
 use crate::output::{self, Outcome, Trouble};
 use crate::session::{Needs, session};
 use crate::verbs::secrets::located;
+use quarterdeck_control::journal::JournalError;
 use quarterdeck_control::serve::Control;
 use quarterdeck_domain::request::{Request, Target};
 use quarterdeck_domain::rotate::{Ask, Question, RotationRow};
@@ -132,7 +133,12 @@ fn chosen(control: &Control, word: &str) -> Result<RotationRow, Trouble> {
         let named = rows.iter().filter(|row| row.rotation.target().name == word);
         named.max_by_key(|row| row.rotation.number)
     };
-    by_number.or_else(by_name).cloned().ok_or_else(|| {
+    if let Some(row) = by_number.or_else(by_name).cloned() {
+        return Ok(row);
+    }
+    // Another one of its secret came after it: the journal's files have it.
+    let past = number.map_or(Ok(None), |number| control.rotation_numbered(number)).map_err(unread)?;
+    past.ok_or_else(|| {
         let known: Vec<String> = rows
             .iter()
             .map(|row| format!("{} ({})", row.rotation.name(), text::tame(&row.rotation.target().name)))
@@ -143,4 +149,9 @@ fn chosen(control: &Control, word: &str) -> Result<RotationRow, Trouble> {
             format!("there is no rotation '{}'\n  next:  the known ones: {known}", output::one_line(word)),
         )
     })
+}
+
+/// What the journal's files don't tell.
+fn unread(error: JournalError) -> Trouble {
+    Trouble::ending(1, format!("{error}\n  next:  {}", error.hint()))
 }

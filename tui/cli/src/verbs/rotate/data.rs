@@ -1,6 +1,8 @@
 //! Rotations as data, for `--json`. Refuses values.
 
-use quarterdeck_domain::rotate::{Course, Plan, PlanRow, Question, ReaderRow, RotationRow};
+use quarterdeck_domain::rotate::{Course, Plan, PlanRow, Question, ReaderRow, Rotation, RotationRow, Step};
+use quarterdeck_domain::state::State;
+use quarterdeck_domain::version::Sighting;
 use serde_json::{Value, json};
 
 /// A plan and what stands about it.
@@ -31,6 +33,8 @@ pub(super) fn rotation(row: &RotationRow) -> Value {
         Course::Anew { why } => ("anew", Some(why)),
         Course::Back { why, .. } => ("back", Some(why)),
     };
+    // On the way back nothing is waited for any more.
+    let grace = rotation.grace.as_ref().filter(|_| !matches!(rotation.course, Course::Back { .. }));
     json!({
         "rotation": rotation.name(),
         "name": rotation.target().name,
@@ -48,7 +52,10 @@ pub(super) fn rotation(row: &RotationRow) -> Value {
         "promoted": rotation.promoted,
         "promoted_at": rotation.promoted_at.map(|at| at.to_string()),
         "fingerprint": rotation.fingerprint,
-        "grace_until": rotation.grace.as_ref().map(|grace| grace.utc.to_string()),
+        "old_fingerprint": rotation.old_fingerprint,
+        "confirmed": confirmed(rotation),
+        "asked_back": rotation.asked,
+        "grace_until": grace.map(|grace| grace.utc.to_string()),
         "grace_left_s": row.grace_left.map(|left| left.as_secs()),
         "downtime": rotation.plan.downtime.words(),
         "waits": row.waits,
@@ -64,6 +71,25 @@ pub(super) fn rotation(row: &RotationRow) -> Value {
             "note": past.note, "failed": past.failed,
         })).collect::<Vec<_>>(),
     })
+}
+
+/// The same, and the version that is current now, as far as the journal knows.
+pub(super) fn rotation_now(row: &RotationRow, state: &State) -> Value {
+    let mut data = rotation(row);
+    let target = row.rotation.target();
+    let current = match state.version(&target.layer, &target.name).map(|known| &known.sighting) {
+        Some(Sighting::Version(version)) => Some(version.clone()),
+        _ => None,
+    };
+    data["current"] = json!(current);
+    data
+}
+
+/// Who confirmed it, where that was needed and done.
+fn confirmed(rotation: &Rotation) -> Option<Value> {
+    let past = rotation.past.iter().find(|past| past.step == Step::Confirm && !past.failed)?;
+    let role = rotation.plan.confirm.map(|role| role.name());
+    Some(json!({ "by": past.by, "role": role, "at": past.at.to_string(), "signed": false }))
 }
 
 fn question(question: &Question) -> Value {

@@ -1,10 +1,11 @@
 //! `rotate status`: what is under way, step by step. Refuses to touch it.
 
-use super::{NEEDS, chosen, data, text};
+use super::{NEEDS, chosen, data, text, unread};
 use crate::args::Common;
-use crate::output::{self, Outcome};
+use crate::output::{self, Outcome, Trouble};
 use crate::session::session;
 use jiff::Timestamp;
+use quarterdeck_control::serve::Control;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::rotate::RotationRow;
 use serde_json::{Value, json};
@@ -16,16 +17,29 @@ pub(super) fn run(common: &Common, wanted: Option<&str>) -> Outcome {
     let now = quarterdeck_clock::utc();
     if let Some(wanted) = wanted {
         let row = chosen(&control, wanted)?;
+        let earlier = earlier(&control, &row, wanted)?;
+        let state = control.state();
         if common.json {
-            output::data(&data::rotation(&row));
+            let mut told = data::rotation_now(&row, &state);
+            told["earlier"] = earlier.iter().map(|row| data::rotation_now(row, &state)).collect();
+            output::data(&told);
         } else {
             one(&row, environment, now).iter().for_each(|line| output::text(line));
+            if !earlier.is_empty() {
+                output::text("");
+                output::text("before it:");
+                let cells = earlier.iter().map(|row| text::cells(row, now));
+                output::text(&output::table(&std::iter::once(text::header()).chain(cells).collect::<Vec<_>>()));
+            }
         }
         return Ok(0);
     }
     let rows = control.rotations();
     if common.json {
-        let rotations: Vec<Value> = rows.iter().map(data::rotation).collect();
+        let rotations: Vec<Value> = {
+            let state = control.state();
+            rows.iter().map(|row| data::rotation_now(row, &state)).collect()
+        };
         output::data(&json!({ "environment": environment.name(), "rotations": rotations }));
     } else if rows.is_empty() {
         output::text(&format!("{}  no rotation was ever begun here", environment.title()));
@@ -35,6 +49,16 @@ pub(super) fn run(common: &Common, wanted: Option<&str>) -> Outcome {
         output::text(&output::table(&std::iter::once(text::header()).chain(cells).collect::<Vec<_>>()));
     }
     Ok(0)
+}
+
+/// Where a secret was named and not a number: its rotations before the newest, newest first.
+fn earlier(control: &Control, newest: &RotationRow, wanted: &str) -> Result<Vec<RotationRow>, Trouble> {
+    if newest.rotation.target().name != wanted {
+        return Ok(Vec::new());
+    }
+    let mut rows = control.rotations_named(wanted).map_err(unread)?;
+    rows.retain(|row| row.rotation.number != newest.rotation.number);
+    Ok(rows)
 }
 
 /// All that is known of one.
