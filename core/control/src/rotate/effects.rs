@@ -8,13 +8,13 @@ use super::came::{
 use super::hooks::{Answered, Errand};
 use super::readers::Readers;
 use super::settle::{discard, drop_old, lost, restore, unstage};
-use super::stands::{Current, Shelf};
+use super::stands::{Current, Shelf, is_gone};
 use super::world::World;
 use crate::serve::Control;
 use jiff::SignedDuration;
 use quarterdeck_contract::{BackendError, Capability, ErrorKind, Value, VersionId};
 use quarterdeck_domain::kill::Deadline;
-use quarterdeck_domain::rotate::{Effect, Fact, Failing, Generator, Rotation, Step};
+use quarterdeck_domain::rotate::{Effect, Ending, Fact, Failing, Generator, Rotation, Step};
 use std::sync::{Mutex, PoisonError};
 
 /// What one effect is carried out with.
@@ -55,7 +55,7 @@ impl Hands<'_> {
             // Its own pace is kept by the rotation: an error that stands from before answers nothing.
             mount.try_again();
         }
-        let shelf = Shelf::of(mount, rotation).map_err(|error| failed(rotation, &error))?;
+        let shelf = Shelf::of(mount, rotation).map_err(|error| failed(rotation, &error))?.with(&control.key);
         match effect {
             Effect::Check => self.check(&shelf),
             Effect::FindStaged { id } => self.find_staged(&shelf, id),
@@ -179,6 +179,12 @@ impl Hands<'_> {
                 Current::Theirs(version) => return Ok(Fact::Lost { found: version.0 }.into()),
                 Current::Old(_) => return Err(trouble(rotation, &error)),
             },
+            // What was staged is gone, perhaps since it was promoted.
+            Err(error) if is_gone(&error.kind) => match asked(rotation, shelf.whose())? {
+                Current::Ours(version) => version,
+                Current::Theirs(version) => return Ok(Fact::Lost { found: version.0 }.into()),
+                Current::Old(_) => return Err(failed(rotation, &error)),
+            },
             Err(error) => return Err(failed(rotation, &error)),
         };
         let window = SignedDuration::from_secs(i64::try_from(rotation.plan.grace_s).unwrap_or(i64::MAX));
@@ -194,7 +200,18 @@ impl Hands<'_> {
             return Ok(lost);
         }
         let Some(old) = asked(rotation, shelf.old())? else {
-            return Err(never(rotation, "the old value can't be read any more: revoke it by hand where it is used"));
+            let (version, value) = asked(rotation, shelf.served())?;
+            if shelf.is_known_as(&value, rotation.old_fingerprint.as_ref()) {
+                return Err(never(rotation, "the old value is what readers get: it is not revoked"));
+            }
+            return Err(never(
+                rotation,
+                format!(
+                    "the old value, version {}, can't be read any more: revoke that one by hand where it is used, and \
+                     never version {version}, which readers get",
+                    rotation.plan.from
+                ),
+            ));
         };
         if asked(rotation, shelf.is_current(&old))? {
             return Err(never(rotation, "the old value is what readers get: it is not revoked"));
@@ -237,15 +254,55 @@ impl Hands<'_> {
     /// The new value is made invalid where it is used, unless readers get it.
     fn revoke(&self, shelf: &Shelf<'_>) -> Outcome {
         let rotation = shelf.rotation;
+        let (current, served) = asked(rotation, shelf.served())?;
+        let left = || Ok(done(shelf, "the new value is what readers get: it is left as it is".into()));
         let Some((version, new)) = asked(rotation, shelf.ours())? else {
-            return Err(never(rotation, "the new value can't be read any more: revoke it by hand where it is used"));
+            return match &rotation.fingerprint {
+                recorded @ Some(_) if shelf.is_known_as(&served, recorded.as_ref()) => left(),
+                Some(_) => Err(never(
+                    rotation,
+                    format!(
+                        "the new value of this rotation can't be read any more: revoke that one by hand where it is \
+                         used, and never version {current}, which readers get"
+                    ),
+                )),
+                None => Err(never(
+                    rotation,
+                    format!(
+                        "the new value can't be read any more, and nobody knows whether it is version {current}, which \
+                         readers get: look before anything is revoked"
+                    ),
+                )),
+            };
         };
-        if asked(rotation, shelf.is_current(&new))? {
-            return Ok(done(shelf, "the new value is what readers get: it is left as it is".into()));
+        if served.bytes == new.bytes {
+            return left();
+        }
+        if rotation.retiring && rotation.will_end() == Ending::Lost {
+            self.is_accepted(shelf, &current.0, &served)?;
         }
         let old = asked(rotation, shelf.old())?;
         let errand = self.errand(shelf, Step::Revoke, &version, &new);
         self.run(rotation, &Errand { old: old.as_ref(), new: Some(&new), ..errand })
+    }
+
+    /// What somebody else made current is accepted where it is used, as far as can be tried: ours may be the last other
+    /// one that is.
+    fn is_accepted(&self, shelf: &Shelf<'_>, version: &str, served: &Value) -> Result<(), Stop> {
+        let rotation = shelf.rotation;
+        let refused = |why: String| {
+            let mend = "make the secret right, then resume";
+            Err(never(rotation, format!("what is current, version {version}, {why}: ours is not revoked; {mend}")))
+        };
+        if asked(rotation, shelf.is_old(served))? {
+            return refused("is the old value, whose end was begun".into());
+        }
+        let Some(hook) = rotation.plan.hook(Step::Test).filter(|hook| !hook.is_by_person()) else { return Ok(()) };
+        match (self.world.hook)(hook, &self.errand(shelf, Step::Test, version, served)) {
+            Answered::Yes { .. } => Ok(()),
+            Answered::No { why, .. } => refused(format!("is refused where it is used{}", after(&why))),
+            _ => Err(hook_failed(Failing::Trouble, "what is current could not be tried: ours is not revoked")),
+        }
     }
 
     fn end_grace(&self, rotation: &Rotation) -> Came {

@@ -1,6 +1,7 @@
 //! What stands at the backend: whose value is current, which values are ours and can be read. Refuses to believe what
 //! was answered before: it reads again.
 
+use crate::installation::InstallationKey;
 use crate::mount::Mount;
 use quarterdeck_contract::{BackendError, ErrorKind, Inspection, Reading, SecretName, Stage, Value, VersionId};
 use quarterdeck_domain::rotate::Rotation;
@@ -12,6 +13,8 @@ pub(super) struct Shelf<'a> {
     pub(super) rotation: &'a Rotation,
     /// `R-27`
     pub(super) label: String,
+    /// By which a value is known whose version can't be read any more.
+    key: Option<&'a InstallationKey>,
 }
 
 /// Whose value is current, and its version.
@@ -31,7 +34,18 @@ impl<'a> Shelf<'a> {
     pub(super) fn of(mount: &'a Mount, rotation: &'a Rotation) -> Asked<Self> {
         let name = &rotation.target().name;
         let no_name = || BackendError::new(ErrorKind::Invalid, format!("'{name}' is no secret's name"));
-        Ok(Self { mount, name: SecretName::parse(name).ok_or_else(no_name)?, rotation, label: rotation.name() })
+        Ok(Self {
+            mount,
+            name: SecretName::parse(name).ok_or_else(no_name)?,
+            rotation,
+            label: rotation.name(),
+            key: None,
+        })
+    }
+
+    /// The same, and values are known by their recorded fingerprints too.
+    pub(super) fn with(self, key: &'a InstallationKey) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     pub(super) fn inspect(&self) -> Asked<Inspection> {
@@ -84,13 +98,34 @@ impl<'a> Shelf<'a> {
             return Ok(Current::Old(current));
         }
         let value = self.read(Some(&current.0))?.value;
+        if self.is_known_as(&value, rotation.fingerprint.as_ref()) {
+            return Ok(Current::Ours(current));
+        }
         if self.ours()?.is_some_and(|(_, ours)| ours.bytes == value.bytes) {
             return Ok(Current::Ours(current));
         }
-        if rotation.offered && self.old()?.is_some_and(|old| old.bytes == value.bytes) {
+        if rotation.offered && self.is_old(&value)? {
             return Ok(Current::Old(current));
         }
         Ok(Current::Theirs(current))
+    }
+
+    /// True when this is the value that was recorded so.
+    pub(super) fn is_known_as(&self, value: &Value, recorded: Option<&String>) -> bool {
+        self.key.is_some_and(|key| recorded == Some(&key.fingerprint(value.bytes.expose())))
+    }
+
+    /// True when this is the old value, in whichever version.
+    pub(super) fn is_old(&self, value: &Value) -> Asked<bool> {
+        let is_recorded = self.is_known_as(value, self.rotation.old_fingerprint.as_ref());
+        Ok(is_recorded || self.old()?.is_some_and(|old| old.bytes == value.bytes))
+    }
+
+    /// What readers get, and its version.
+    pub(super) fn served(&self) -> Asked<(VersionId, Value)> {
+        let reading = self.read(None)?;
+        let version = reading.version.map_or_else(|| self.current_version(), Ok)?;
+        Ok((version, reading.value))
     }
 
     /// True when readers get this very value.

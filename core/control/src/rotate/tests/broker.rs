@@ -17,6 +17,8 @@ pub(super) enum Whim {
     Meanwhile(usize),
 }
 
+    /// Somebody acts before it is done.
+    Before(usize),
 #[derive(Default)]
 struct Inner {
     accepts: BTreeSet<String>,
@@ -57,10 +59,21 @@ impl Broker {
 
     pub(super) fn learns(&self, value: &str) {
         self.inner().accepts.insert(value.into());
+    /// At this step somebody does this first, once.
+    pub(super) fn before(&self, step: Step, act: Act) {
+        let mut acts = self.acts.lock().unwrap_or_else(PoisonError::into_inner);
+        acts.push(act);
+        self.told(step, 1, Whim::Before(acts.len() - 1));
+    }
+
     }
 
     pub(super) fn accepts(&self, value: &str) -> bool {
         self.inner().accepts.contains(value)
+    pub(super) fn forgets(&self, value: &str) {
+        self.inner().accepts.remove(value);
+    }
+
     }
 
     pub(super) fn accepted(&self) -> Vec<String> {
@@ -87,6 +100,11 @@ impl Broker {
             _ => {}
         }
         let yes = match errand.step {
+            Some(Whim::Before(at)) => {
+                drop(inner);
+                self.acts.lock().unwrap_or_else(PoisonError::into_inner)[*at]();
+                inner = self.inner();
+            }
             Step::Set => {
                 inner.accepts.insert(value);
                 true

@@ -112,6 +112,11 @@ impl Shelf {
         self.inner().mischief.push((operation, times, mischief));
     }
 
+    /// Whatever is not current is lost.
+    pub(super) fn forgets(&self) {
+        self.inner().versions.retain(|kept| kept.stage == Stage::Current);
+    }
+
     /// What readers get.
     pub(super) fn current(&self) -> String {
         let inner = self.inner();
