@@ -85,8 +85,10 @@ fn kept(sidecar: &Sidecar) -> Option<String> {
             .pending
             .as_ref()
             .map(|pending| format!("staged {} by rotation {}", ago(now(), pending.made_at), pending.rotation));
+        let promoted =
+            kept.promoted.as_ref().map(|promoted| format!("the new value of rotation {}", promoted.rotation));
         let previous = kept.previous.iter().map(|old| format!("an old value since {}", ago(now(), old.kept_at)));
-        format!("{name}: {}", pending.into_iter().chain(previous).collect::<Vec<_>>().join(", "))
+        format!("{name}: {}", pending.into_iter().chain(promoted).chain(previous).collect::<Vec<_>>().join(", "))
     };
     let all: Vec<String> = sidecar.names.iter().map(one).collect();
     (!all.is_empty()).then(|| all.join("; "))

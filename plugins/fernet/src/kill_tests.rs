@@ -38,11 +38,14 @@ const CALL: Call = Call { within: Duration::from_secs(60) };
 const JOB: &str = "QUARTERDECK_TEST_JOB";
 
 /// What is done and killed: its word, what was done before it, and the key to do it with.
-const JOBS: [(&str, &[&str], &str); 7] = [
+const JOBS: [(&str, &[&str], &str); 10] = [
     ("stage", &[], "OLD"),
     ("promote", &["stage"], "OLD"),
-    ("unstage", &["stage", "promote"], "OLD"),
+    ("unstage", &["stage"], "OLD"),
     ("take back", &["stage", "promote", "unstage"], "OLD"),
+    ("unstage", &["stage", "promote", "unstage", "take back"], "OLD"),
+    ("retire ours", &["stage", "promote", "unstage", "by hand"], "OLD"),
+    ("retire ours", &["stage", "promote", "by hand", "unstage"], "NEW,OLD"),
     ("retire", &["stage", "promote", "unstage"], "OLD"),
     ("rekey", &["stage"], "OLD"),
     // A key list: the first change seals with the first key, so the sidecar has to go along.
@@ -76,19 +79,19 @@ fn find(backend: &dyn SecretsBackend, stage: Stage) -> VersionId {
     found.map_or_else(|| VersionId(format!("no {stage:?}")), |(id, _)| id)
 }
 
-/// The versions of the old and the new value, from a file of their own.
-fn ids() -> [VersionId; 2] {
+/// The versions of the old, the new and somebody's value, from a file of their own.
+fn ids() -> [VersionId; 3] {
     let folder = tempfile::tempdir().expect("a folder");
     let other = backend(&folder.path().join("other"), "OLD");
     let version = |value| other.write(&name(), Value::text(value), &Expected::Anything, CALL).expect("written");
-    ["the old value", "the new value"].map(version)
+    ["the old value", "the new value", "theirs"].map(version)
 }
 
 fn act(backend: &dyn SecretsBackend, word: &str) -> Result<()> {
     act_with(backend, word, &ids())
 }
 
-fn act_with(backend: &dyn SecretsBackend, word: &str, [old, new]: &[VersionId; 2]) -> Result<()> {
+fn act_with(backend: &dyn SecretsBackend, word: &str, [old, new, theirs]: &[VersionId; 3]) -> Result<()> {
     let pending = VersionId(format!("pending:{ID}"));
     match word {
         "stage" => backend.stage(&name(), Value::text("the new value"), ID, CALL).map(drop),
@@ -96,6 +99,8 @@ fn act_with(backend: &dyn SecretsBackend, word: &str, [old, new]: &[VersionId; 2
         "unstage" => backend.unstage(&name(), &pending, CALL),
         "take back" => backend.promote(&name(), old, new, CALL).map(|got| assert_eq!(got, *old)),
         "retire" => backend.retire(&name(), old, new, CALL),
+        "retire ours" => backend.retire(&name(), new, theirs, CALL),
+        "by hand" => backend.write(&name(), Value::text("theirs"), &Expected::Anything, CALL).map(drop),
         _ => {
             let extra =
                 Extra { operation: "rotate-key".into(), arguments: BTreeMap::from([("finish".into(), "yes".into())]) };
@@ -207,7 +212,7 @@ fn a_promotion_that_is_killed_and_aborted_leaves_nothing() {
         prepare(&path, &["stage"]);
         let Some(point) = killed(&path, "promote", "OLD", at) else { break };
         let backend = backend(&path, "OLD");
-        let [old, new] = ids();
+        let [old, new, _] = ids();
         if find(&*backend, Stage::Current) == new {
             act(&*backend, "take back").unwrap_or_else(|error| panic!("{point}: {error}"));
         }
@@ -215,6 +220,55 @@ fn a_promotion_that_is_killed_and_aborted_leaves_nothing() {
         assert_eq!(versions(&*backend), [(old, Some(Stage::Current))], "{point}");
         let left = all(&path, "OLD");
         assert_eq!(left[1..], ["secrets.bin", "secrets.bin.lock"], "{point}");
+    }
+}
+
+/// As Python does it.
+fn written_without_the_lock(path: &Path, text: &str) {
+    let key = crate::key::Key::parse(OLD.as_bytes()).expect("a key");
+    fs::write(path, crate::token::seal(&key, 1, [0; 16], text.as_bytes())).expect("written");
+}
+
+/// Whoever revokes it where it is used has to read it first, wherever the process before it was killed.
+#[test]
+fn what_a_hand_writes_over_during_a_rotation_can_be_read_until_it_is_over() {
+    let [old, new, theirs] = ids();
+    let pending = VersionId(format!("pending:{ID}"));
+    let jobs: [(&str, &[&str]); 3] =
+        [("promote", &["stage"]), ("unstage", &["stage", "promote"]), ("take back", &["stage", "promote", "unstage"])];
+    for (word, before) in jobs {
+        for at in 1.. {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("secrets.bin");
+            prepare(&path, before);
+            let point = killed(&path, word, "OLD", at);
+            let what = format!("{word}, killed at {point:?}");
+            written_without_the_lock(&path, r#"{"broker": {"password": "theirs"}}"#);
+            let backend = backend(&path, "OLD");
+            let read = |id: &VersionId| backend.read(&name(), Some(id), CALL).map(text);
+            // By the version that it was promoted as, and by the one that it was staged as.
+            for id in [&new, &pending] {
+                assert_eq!(read(id).as_deref(), Ok("the new value"), "{what}: {id:?}");
+            }
+            for step in ["promote", "take back"] {
+                let refused = act(&*backend, step).expect_err("theirs is current").kind;
+                assert_eq!(refused, ErrorKind::Conflict { current: Some(theirs.0.clone()) }, "{what}, then {step}");
+            }
+            if word == "unstage" {
+                act(&*backend, "unstage").unwrap_or_else(|error| panic!("{what}, then unstage: {error}"));
+                assert_eq!(read(&new).as_deref(), Ok("the new value"), "{what}");
+            }
+            // The rotation's end, as it takes its own value away.
+            for step in ["retire ours", "unstage"] {
+                act(&*backend, step).unwrap_or_else(|error| panic!("{what}, then {step}: {error}"));
+            }
+            assert!([&new, &pending].iter().all(|id| read(id).is_err()), "{what}: it is over");
+            assert_eq!(versions(&*backend)[0], (theirs.clone(), Some(Stage::Current)), "{what}");
+            assert!(versions(&*backend)[1..].iter().all(|(id, _)| *id == old), "{what}");
+            if point.is_none() {
+                break;
+            }
+        }
     }
 }
 
@@ -229,8 +283,7 @@ fn what_a_writer_without_the_lock_writes_during_a_promotion_is_kept() {
         MEANWHILE.set(Some(Box::new(move |point| {
             if point == "new file written" && left > 0 {
                 left -= 1;
-                let key = crate::key::Key::parse(OLD.as_bytes()).expect("a key");
-                fs::write(&at, crate::token::seal(&key, 1, [0; 16], theirs.as_bytes())).expect("written");
+                written_without_the_lock(&at, theirs);
             }
         })));
         let outcome = act_with(&*backend(&path, "OLD"), "promote", &ids);
@@ -241,7 +294,7 @@ fn what_a_writer_without_the_lock_writes_during_a_promotion_is_kept() {
     };
     let (outcome, value, stages) = promoted(r#"{"broker": {"password": "the old value", "port": 1}}"#);
     assert_eq!((outcome, value.as_str()), (Ok(()), "the new value"), "another secret was changed");
-    assert_eq!(stages, [Stage::Current, Stage::Pending, Stage::Previous]);
+    assert_eq!(stages, [Stage::Current, Stage::Previous]);
     let (outcome, value, stages) = promoted(r#"{"broker": {"password": "theirs"}}"#);
     assert!(matches!(outcome, Err(BackendError { kind: ErrorKind::Conflict { .. }, .. })), "{outcome:?}");
     assert_eq!((value.as_str(), stages.as_slice()), ("theirs", [Stage::Current, Stage::Pending].as_slice()));

@@ -1,5 +1,6 @@
-//! What the file must not hold: staged values that nobody reads yet, and old ones that are kept for the way back. Refuses
-//! to stand in the file's way: without it, and when it can't be opened, the file is read and written as ever.
+//! What the file must not hold, or loses when somebody writes over it: staged values that nobody reads yet, old ones that
+//! are kept for the way back, and what a rotation made current. Refuses to stand in the file's way: without it, and when it
+//! can't be opened, the file is read and written as ever.
 //!
 //! It is a file beside ours, one Fernet token a line: the same text sealed with each key that may be the file's own when it
 //! is read next. While the file is sealed anew there are two, so that either opens it, and else one.
@@ -9,7 +10,7 @@ use crate::json::{self, Json};
 use crate::key::Key;
 use crate::store::now;
 use crate::token;
-use quarterdeck_contract::{BackendError, ErrorKind, Result, VersionId};
+use quarterdeck_contract::{BackendError, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -30,38 +31,48 @@ pub(crate) struct Sidecar {
 /// What is kept of one secret.
 #[derive(Default)]
 pub(crate) struct Kept {
-    /// The value that a rotation staged.
-    pub(crate) pending: Option<Pending>,
+    /// A rotation's value that nobody reads: not yet, or no more since it was taken back.
+    pub(crate) pending: Option<Made>,
+    /// A rotation's value that was made current, until the rotation is over. Whoever writes the file by hand takes it out
+    /// of the file, and it has to be read still, to be revoked where it is used.
+    pub(crate) promoted: Option<Made>,
     /// Values that were current; one that is current (again) is left over from a promotion that was cut short.
     pub(crate) previous: Vec<Previous>,
-    /// The last promotion, so that it is known when it is asked for again.
-    pub(crate) promoted: Option<Promoted>,
 }
 
-pub(crate) struct Pending {
+/// What a rotation made.
+pub(crate) struct Made {
     pub(crate) rotation: String,
     pub(crate) value: Json,
     /// Unix seconds.
     pub(crate) made_at: u64,
+    /// Its promotion began: where it is current, that is why.
+    pub(crate) offered: bool,
 }
 
 pub(crate) struct Previous {
     pub(crate) value: Json,
     /// Unix seconds.
     pub(crate) kept_at: u64,
-    /// The rotation that made it, where one did.
-    pub(crate) of: Option<String>,
-}
-
-pub(crate) struct Promoted {
-    pub(crate) rotation: String,
-    /// What the value's version became.
-    pub(crate) version: VersionId,
 }
 
 impl Kept {
     pub(crate) fn is_empty(&self) -> bool {
-        self.pending.is_none() && self.previous.is_empty()
+        self.values().next().is_none()
+    }
+
+    /// Each value in it.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Json> {
+        self.made().map(|made| &made.value).chain(self.previous.iter().map(|previous| &previous.value))
+    }
+
+    /// What a rotation made, pending or promoted.
+    pub(crate) fn of(&self, rotation: &str) -> Option<&Made> {
+        self.made().find(|made| made.rotation == rotation)
+    }
+
+    fn made(&self) -> impl Iterator<Item = &Made> {
+        self.pending.iter().chain(&self.promoted)
     }
 }
 
@@ -157,18 +168,11 @@ impl Sidecar {
 impl Kept {
     fn to_json(&self) -> Json {
         let mut kept = BTreeMap::new();
-        if let Some(Pending { rotation, value, made_at }) = &self.pending {
-            let pending = [("rotation", text(rotation)), ("value", value.duplicate()), ("made_at", number(*made_at))];
-            kept.insert("pending".to_owned(), Json::Object(object(pending)));
+        for (word, made) in [("pending", &self.pending), ("promoted", &self.promoted)] {
+            kept.extend(made.as_ref().map(|made| (word.to_owned(), made.to_json())));
         }
-        if let Some(Promoted { rotation, version }) = &self.promoted {
-            let promoted = object([("rotation", text(rotation)), ("version", text(&version.0))]);
-            kept.insert("promoted".to_owned(), Json::Object(promoted));
-        }
-        let previous = self.previous.iter().map(|Previous { value, kept_at, of }| {
-            let mut one = object([("value", value.duplicate()), ("kept_at", number(*kept_at))]);
-            one.extend(of.as_ref().map(|of| ("of".to_owned(), text(of))));
-            Json::Object(one)
+        let previous = self.previous.iter().map(|Previous { value, kept_at }| {
+            Json::Object(object([("value", value.duplicate()), ("kept_at", number(*kept_at))]))
         });
         kept.insert("previous".to_owned(), Json::List(previous.collect()));
         Json::Object(kept)
@@ -176,28 +180,37 @@ impl Kept {
 
     fn from_json(tree: Json) -> Option<Self> {
         let mut kept = fields(tree)?;
-        let pending = kept.remove("pending").map(|pending| {
-            let mut pending = fields(pending)?;
-            let (rotation, made_at) = (taken_text(&mut pending, "rotation")?, taken_number(&mut pending, "made_at")?);
-            Some(Pending { rotation, value: pending.remove("value")?, made_at })
-        });
-        let promoted = kept.remove("promoted").map(|promoted| {
-            let mut promoted = fields(promoted)?;
-            let version = VersionId(taken_text(&mut promoted, "version")?);
-            Some(Promoted { rotation: taken_text(&mut promoted, "rotation")?, version })
-        });
+        let (pending, promoted) = (kept.remove("pending"), kept.remove("promoted"));
         let Json::List(previous) = kept.remove("previous")? else { return None };
         let previous = previous.into_iter().map(|one| {
             let mut one = fields(one)?;
-            let (value, kept_at) = (one.remove("value")?, taken_number(&mut one, "kept_at")?);
-            Some(Previous { value, kept_at, of: taken_text(&mut one, "of") })
+            Some(Previous { value: one.remove("value")?, kept_at: taken_number(&mut one, "kept_at")? })
         });
         // What is there and wrong is wrong altogether.
         Some(Self {
-            pending: pending.map_or(Some(None), |pending| pending.map(Some))?,
+            pending: pending.map_or(Some(None), |pending| Made::from_json(pending).map(Some))?,
+            promoted: promoted.map_or(Some(None), |promoted| Made::from_json(promoted).map(Some))?,
             previous: previous.collect::<Option<_>>()?,
-            promoted: promoted.map_or(Some(None), |promoted| promoted.map(Some))?,
         })
+    }
+}
+
+impl Made {
+    fn to_json(&self) -> Json {
+        let Self { rotation, value, made_at, offered } = self;
+        Json::Object(object([
+            ("rotation", text(rotation)),
+            ("value", value.duplicate()),
+            ("made_at", number(*made_at)),
+            ("offered", Json::Bool(*offered)),
+        ]))
+    }
+
+    fn from_json(tree: Json) -> Option<Self> {
+        let mut made = fields(tree)?;
+        let (rotation, made_at) = (taken_text(&mut made, "rotation")?, taken_number(&mut made, "made_at")?);
+        let Json::Bool(offered) = made.remove("offered")? else { return None };
+        Some(Self { rotation, offered, value: made.remove("value")?, made_at })
     }
 }
 

@@ -3,18 +3,20 @@
 //!
 //! ```text
 //! stage     pending -> sidecar
-//! promote   old value -> sidecar ─ new value -> file (the commit) ─ [a value taken back leaves the sidecar]
+//! promote   old value -> sidecar ─ new value -> file (the commit) ─ pending becomes promoted
+//! (back)    promoted becomes pending ─ old value -> file (the commit) ─ sidecar without the old value
 //! unstage   sidecar without pending
-//! retire    sidecar without the old value
+//! retire    sidecar without the old value and what was promoted
 //! ```
-//! A kill between two steps of a promotion leaves a value in the sidecar that is current as well: it is shown once, and the
-//! next change of the sidecar drops it.
+//! What was promoted stays in the sidecar until the rotation is over: somebody may write over it in the file, by hand and
+//! without the lock. A kill between two steps of a promotion leaves a value in the sidecar that is current as well: it is
+//! shown once, and the next change of the sidecar tidies it.
 
 use crate::disk::{self, MAX_PLAINTEXT, Place};
 use crate::document::{Document, join_keys};
 use crate::json::{self, Json};
 use crate::name::Keys;
-use crate::sidecar::{Kept, Pending, Previous, Promoted, Sidecar};
+use crate::sidecar::{Kept, Made, Previous, Sidecar};
 use crate::store::{Content, Store, now};
 use quarterdeck_contract::{BackendError, ErrorKind, Result, SecretName, Stage, VersionId, VersionInfo};
 use std::time::Duration;
@@ -53,6 +55,31 @@ impl Held {
         store.version(&self.content.key, &self.name, value)
     }
 
+    /// What was offered and is current has been promoted; true where that was not noted yet.
+    fn settle(&self, store: &Store, kept: &mut Kept) -> bool {
+        let is_current = |made: &mut Made| made.offered && self.version(store, &made.value) == self.current;
+        let promoted = kept.pending.take_if(is_current);
+        let found = promoted.is_some();
+        kept.promoted = promoted.or(kept.promoted.take());
+        found
+    }
+
+    /// Keeps what is current, which is replaced next; true where it was not kept yet. What a rotation promoted and is to
+    /// be `taken_back` is pending then.
+    fn keep(&self, store: &Store, kept: &mut Kept, taken_back: bool) -> bool {
+        if taken_back && kept.pending.is_none() {
+            kept.pending = kept.promoted.take_if(|promoted| self.version(store, &promoted.value) == self.current);
+        }
+        let back = kept.pending.iter().map(|pending| &pending.value).filter(|_| taken_back);
+        let mut all = kept.previous.iter().map(|previous| &previous.value).chain(back);
+        if all.any(|value| self.version(store, value) == self.current) {
+            return false;
+        }
+        let value = self.value().map(Json::duplicate).unwrap_or(Json::Null);
+        kept.previous.push(Previous { value, kept_at: now() });
+        true
+    }
+
     /// Puts the sidecar back, sealed with the file's key and the one that seals it next.
     fn put(&self, store: &Store, place: &Place, sidecar: &mut Sidecar) -> Result<()> {
         if let Some(kept) = sidecar.names.get_mut(&self.name) {
@@ -78,20 +105,21 @@ pub(crate) fn stage(
         let held = Held::find(store, place, name)?;
         let mut sidecar = store.sidecar(place)?;
         let kept = sidecar.names.entry(held.name.clone()).or_default();
-        match (&kept.pending, &kept.promoted) {
-            (Some(pending), _) if pending.rotation == rotation => return Ok(staged(rotation)),
-            (Some(pending), _) => {
+        held.settle(store, kept);
+        if let Some(promoted) = kept.promoted.as_ref().filter(|promoted| promoted.rotation == rotation) {
+            return Ok(held.version(store, &promoted.value));
+        }
+        match &kept.pending {
+            Some(pending) if pending.rotation == rotation => return Ok(staged(rotation)),
+            Some(pending) => {
                 let what = format!("'{name}' has a staged value of another rotation");
                 return Err(BackendError::new(ErrorKind::Conflict { current: Some(pending.rotation.clone()) }, what)
                     .hint("Let that rotation end, or abort it; nothing was changed."));
             }
-            (_, Some(done)) if done.rotation == rotation && done.version == held.current => {
-                return Ok(held.current.clone());
-            }
-            _ => {}
+            None => {}
         }
         fits(store, &held, &value)?;
-        kept.pending = Some(Pending { rotation: rotation.to_owned(), value, made_at: now() });
+        kept.pending = Some(Made { rotation: rotation.to_owned(), value, made_at: now(), offered: false });
         if sidecar.size() + held.value().map_or(0, |value| json::to_python(value).len()) + 1024 > MAX_PLAINTEXT {
             return Err(disk::too_large(&Sidecar::path(place)));
         }
@@ -130,10 +158,17 @@ pub(crate) fn promote(
             }
             let mut sidecar = store.sidecar(place)?;
             let kept = sidecar.names.entry(held.name.clone()).or_default();
-            let wanted = match wanted(store, &held, kept, version)? {
-                Wanted::Done => return Ok(held.current),
-                Wanted::Value(wanted) => wanted,
-            };
+            if let Some(pending) = kept.pending.as_mut().filter(|pending| *version == staged(&pending.rotation)) {
+                pending.offered = true;
+            }
+            let settled = held.settle(store, kept);
+            let wanted = kept_value(kept, version, |value| held.version(store, value)).map(Json::duplicate);
+            if wanted.as_ref().is_some_and(|wanted| held.version(store, wanted) == held.current) {
+                if settled {
+                    let _ = held.put(store, place, &mut sidecar);
+                }
+                return Ok(held.current);
+            }
             if held.current != *from {
                 if kept_by_us {
                     // Somebody without the lock came in between: what was kept for us is nobody's old value.
@@ -142,20 +177,11 @@ pub(crate) fn promote(
                 }
                 return Err(changed(Some(held.current)));
             }
+            let wanted = wanted.ok_or_else(|| gone(&held.name))?;
             let [next, own] = store.seals(&held.content.key);
             let new = store.version(&next, &held.name, &wanted);
-            let old = held.value().map(Json::duplicate).unwrap_or(Json::Null);
-            let of =
-                kept.promoted.as_ref().filter(|done| done.version == held.current).map(|done| done.rotation.clone());
-            let is_kept = kept.previous.iter().any(|previous| held.version(store, &previous.value) == held.current);
-            if !is_kept {
-                kept.previous.push(Previous { value: old, kept_at: now(), of });
-            }
-            if let Some(rotation) = version.0.strip_prefix(PENDING) {
-                kept.promoted = Some(Promoted { rotation: rotation.to_owned(), version: new.clone() });
-            }
+            kept_by_us = held.keep(store, kept, !version.0.starts_with(PENDING));
             sidecar.put(place, &[&next, &own])?;
-            kept_by_us = !is_kept;
             crate::point("old value kept");
             held.content.document.set(&held.keys, wanted, true)?;
             if !store.put(place, &held.content.document, Some((&held.content.seen, &held.content.key)))? {
@@ -163,41 +189,27 @@ pub(crate) fn promote(
             }
             crate::point("promoted");
             (held.current, held.content.key) = (new, next);
-            if !version.0.starts_with(PENDING) {
-                // The file is what counts: a sidecar that can't be written now is tidied by its next change.
-                let _ = held.put(store, place, &mut sidecar);
-                crate::point("tidied");
+            if let Some(kept) = sidecar.names.get_mut(&held.name) {
+                held.settle(store, kept);
             }
+            // The file is what counts: a sidecar that can't be written now is tidied by its next change.
+            let _ = held.put(store, place, &mut sidecar);
+            crate::point("tidied");
             return Ok(held.current);
         }
         Err(store.restless())
     })
 }
 
-enum Wanted {
-    /// It is current.
-    Done,
-    Value(Json),
-}
-
-fn wanted(store: &Store, held: &Held, kept: &Kept, version: &VersionId) -> Result<Wanted> {
-    let Some(rotation) = version.0.strip_prefix(PENDING) else {
-        let old = kept.previous.iter().find(|previous| held.version(store, &previous.value) == *version);
-        return old.map(|old| Wanted::Value(old.value.duplicate())).ok_or_else(|| gone(&held.name));
-    };
-    match (&kept.pending, &kept.promoted) {
-        (_, Some(done)) if done.rotation == rotation && done.version == held.current => Ok(Wanted::Done),
-        (Some(pending), _) if pending.rotation == rotation => {
-            if held.version(store, &pending.value) == held.current {
-                return Ok(Wanted::Done);
-            }
-            Ok(Wanted::Value(pending.value.duplicate()))
-        }
-        _ => Err(gone(&held.name)),
+/// A value of the sidecar: by its rotation, or by its fingerprint.
+fn kept_value<'a>(kept: &'a Kept, version: &VersionId, print: impl Fn(&Json) -> VersionId) -> Option<&'a Json> {
+    match version.0.strip_prefix(PENDING) {
+        Some(rotation) => kept.of(rotation).map(|made| &made.value),
+        None => kept.values().find(|value| print(value) == *version),
     }
 }
 
-/// Takes a staged value away, and what is kept of its rotation after it was taken back.
+/// Takes a staged value away; one that is current is the promoted one from now on.
 pub(crate) fn unstage(store: &Store, name: &SecretName, version: &VersionId, within: Duration) -> Result<()> {
     let Some(rotation) = version.0.strip_prefix(PENDING) else { return Ok(()) };
     let done = store.locked_if_there(name, within, |place| {
@@ -210,10 +222,8 @@ pub(crate) fn unstage(store: &Store, name: &SecretName, version: &VersionId, wit
         let own = held.as_ref().map_or(name.as_str(), |held| &held.name);
         let Some(own) = sidecar.find(own).map(|(own, _)| own.clone()) else { return Ok(()) };
         let Some(kept) = sidecar.names.get_mut(&own) else { return Ok(()) };
-        let before = (kept.pending.is_some(), kept.previous.len());
-        kept.pending = kept.pending.take().filter(|pending| pending.rotation != rotation);
-        kept.previous.retain(|previous| previous.of.as_deref() != Some(rotation));
-        if (kept.pending.is_some(), kept.previous.len()) == before {
+        let settled = held.as_ref().is_some_and(|held| held.settle(store, kept));
+        if kept.pending.take_if(|pending| pending.rotation == rotation).is_none() && !settled {
             return Ok(());
         }
         match held {
@@ -230,7 +240,8 @@ pub(crate) fn unstage(store: &Store, name: &SecretName, version: &VersionId, wit
     }
 }
 
-/// Takes an old value away, while `current` still is current.
+/// Takes an old value away with those that are older, while `current` still is current. A promoted value goes with it: its
+/// rotation is over, for that value or against it.
 pub(crate) fn retire(
     store: &Store,
     name: &SecretName,
@@ -248,11 +259,13 @@ pub(crate) fn retire(
         }
         let mut sidecar = store.sidecar(place)?;
         let Some(kept) = sidecar.names.get_mut(&held.name) else { return Ok(()) };
-        let before = kept.previous.len();
-        kept.previous.retain(|previous| held.version(store, &previous.value) != *version);
-        if kept.previous.len() == before {
+        let print = |value: &Json| held.version(store, value);
+        let old = kept.previous.iter().position(|previous| print(&previous.value) == *version);
+        let over = kept.promoted.take_if(|promoted| [version, current].contains(&&print(&promoted.value)));
+        if old.is_none() && over.is_none() {
             return Ok(());
         }
+        kept.previous.drain(..old.map_or(0, |old| old + 1));
         held.put(store, place, &mut sidecar)
     })
 }
@@ -268,31 +281,33 @@ pub(crate) fn versions(
     let sidecar = store.sidecar(place)?;
     let Some(kept) = sidecar.names.get(name) else { return Ok(Vec::new()) };
     let time = |seconds: u64| i64::try_from(seconds).ok();
-    let pending = kept.pending.iter().map(|pending| VersionInfo {
+    let print = |value: &Json| store.version(&content.key, name, value);
+    let pending = kept.pending.iter().filter(|pending| !pending.offered || print(&pending.value) != *current);
+    let pending = pending.map(|pending| VersionInfo {
         stage: Some(Stage::Pending),
         created_at: time(pending.made_at),
         rotation: Some(pending.rotation.clone()),
         ..VersionInfo::of(staged(&pending.rotation))
     });
+    let promoted = kept.promoted.iter().map(|promoted| VersionInfo {
+        stage: Some(Stage::Previous),
+        created_at: time(promoted.made_at),
+        rotation: Some(promoted.rotation.clone()),
+        ..VersionInfo::of(print(&promoted.value))
+    });
     let previous = kept.previous.iter().rev().map(|previous| VersionInfo {
         stage: Some(Stage::Previous),
         not_after: time(previous.kept_at),
-        ..VersionInfo::of(store.version(&content.key, name, &previous.value))
+        ..VersionInfo::of(print(&previous.value))
     });
-    Ok(pending.chain(previous).filter(|version| version.id != *current).collect())
+    Ok(pending.chain(promoted).chain(previous).filter(|version| version.id != *current).collect())
 }
 
 /// The value of a staged or an old version, if it is kept.
 pub(crate) fn read(store: &Store, content: &Content, name: &str, version: &VersionId) -> Result<Option<Json>> {
     let sidecar = store.sidecar(&Place::find(store.path())?)?;
     let Some(kept) = sidecar.names.get(name) else { return Ok(None) };
-    let value = match version.0.strip_prefix(PENDING) {
-        Some(rotation) => kept.pending.as_ref().filter(|pending| pending.rotation == rotation).map(|one| &one.value),
-        None => {
-            let mut previous = kept.previous.iter().map(|previous| &previous.value);
-            previous.find(|value| store.version(&content.key, name, value) == *version)
-        }
-    };
+    let value = kept_value(kept, version, |value| store.version(&content.key, name, value));
     Ok(value.map(Json::duplicate))
 }
 

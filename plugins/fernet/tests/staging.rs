@@ -98,6 +98,44 @@ fn a_rotation_from_its_beginning_to_its_end() {
 }
 
 #[test]
+fn a_promoted_value_is_kept_until_its_rotation_is_over() {
+    let scene = scene();
+    let promoted = || {
+        let staged = scene.stage("new", IDS[0]).expect("staged");
+        let new = scene.promote(&staged, &scene.old).expect("promoted");
+        scene.backend.unstage(&scene.name(), &staged, CALL).expect("unstaged");
+        (staged, new)
+    };
+    let (staged, new) = promoted();
+    let theirs = set(&*scene.backend, "broker.password", Value::text("theirs"));
+    // It is told as one that was current, and by its rotation.
+    let ours = (new.clone(), Stage::Previous, Some(IDS[0].to_owned()));
+    assert_eq!(scene.stages()[1..], [ours, (scene.old.clone(), Stage::Previous, None)]);
+    assert_eq!([scene.at(&new), scene.at(&staged)], [Ok("new".to_owned()), Ok("new".to_owned())]);
+    assert_eq!(scene.stage("another", IDS[0]).expect("one id, one value"), new);
+    let kept = format!("{:?}", scene.backend.health(CALL).expect("it opens").facts);
+    assert!(kept.contains(&format!("the new value of rotation {}", IDS[0])), "{kept}");
+    scene.backend.retire(&scene.name(), &new, &theirs, CALL).expect("over");
+    assert_eq!((scene.at(&new).expect_err("gone").kind, scene.at(&scene.old)), (ErrorKind::NotFound, Ok("old".into())));
+    // What a lost rotation left of the old value goes with the next one's.
+    let staged = scene.stage("newer", IDS[1]).expect("staged");
+    let newer = scene.promote(&staged, &theirs).expect("promoted");
+    scene.backend.retire(&scene.name(), &theirs, &newer, CALL).expect("retired");
+    assert!(!scene.sidecar().exists(), "{:?}", scene.stages());
+
+    let back = set(&*scene.backend, "broker.password", Value::text("old"));
+    assert_eq!(back, scene.old);
+    let (staged, new) = promoted();
+    scene.promote(&back, &new).expect("taken back");
+    // Nobody reads it any more, as before it was promoted.
+    let pending = (staged.clone(), Stage::Pending, Some(IDS[0].to_owned()));
+    assert_eq!(scene.stages(), [(back.clone(), Stage::Current, None), pending]);
+    assert_eq!([scene.at(&new), scene.at(&staged)], [Ok("new".to_owned()), Ok("new".to_owned())]);
+    scene.backend.unstage(&scene.name(), &staged, CALL).expect("unstaged");
+    assert!(!scene.sidecar().exists(), "{:?}", scene.stages());
+}
+
+#[test]
 fn what_somebody_set_by_hand_is_not_written_over_and_the_staged_value_stays() {
     let scene = scene();
     let staged = scene.stage("new", IDS[0]).expect("staged");
