@@ -6,8 +6,6 @@ use crate::place::Kind;
 
 const THEIRS: &str = "a-key-that-somebody-made-by-hand";
 const ALL: [Kind; 3] = [Kind::Vault, Kind::Aws, Kind::Fernet];
-/// Where what was current can be read when something else is.
-const KEEP: [Kind; 2] = [Kind::Vault, Kind::Aws];
 
 impl Desk {
     fn changed_by_hand(&self) {
@@ -45,7 +43,7 @@ fn a_change_by_hand_before_promote_stays() {
 
 #[test]
 fn a_change_by_hand_in_grace_stays() {
-    for kind in KEEP {
+    for kind in ALL {
         let desk = Desk::with(kind, "1h", "");
         let reader = desk.reader();
         let running = desk.begin();
@@ -61,7 +59,7 @@ fn a_change_by_hand_in_grace_stays() {
 
 #[test]
 fn a_change_by_hand_is_not_rolled_back() {
-    for kind in KEEP {
+    for kind in ALL {
         let desk = Desk::with(kind, "1h", "");
         let reader = desk.reader();
         assert!(desk.dies("start", "unstage:after"), "{:#}", desk.status());
@@ -72,18 +70,4 @@ fn a_change_by_hand_is_not_rolled_back() {
         desk.is_theirs();
         reader.was_never_cut_off();
     }
-}
-
-#[test]
-fn a_value_that_a_hand_has_overwritten_in_the_fernet_file_is_said_to_be_left_over() {
-    let desk = Desk::with(Kind::Fernet, "1h", "");
-    let reader = desk.reader();
-    assert!(desk.dies("start", "unstage:after"), "{:#}", desk.status());
-    desk.changed_by_hand();
-    desk.past_the_lease();
-    let said = desk.rotate("rollback");
-    assert!(said.stdout.contains("STUCK") && said.stdout.contains("revoke it by hand where it is used"), "{said:?}");
-    assert_eq!(desk.place.current().as_deref(), Some(THEIRS));
-    assert!(desk.broker.accepts(THEIRS) && desk.broker.accepts(FIRST));
-    reader.was_never_cut_off();
 }
