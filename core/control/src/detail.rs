@@ -2,7 +2,7 @@
 //! read a value, and to wait for one layer because of another.
 
 use crate::failure::Failure;
-use crate::find::Look;
+use crate::find::{Look, standing};
 use crate::serve::{Control, Done};
 use jiff::Timestamp;
 use quarterdeck_contract::{Inspection, Stage, VersionInfo};
@@ -63,7 +63,7 @@ impl Control {
 }
 
 fn holder(target: Target, told: &Inspection) -> Holder {
-    let current = told.versions.iter().find(|version| version.stage == Some(Stage::Current)).or(told.versions.first());
+    let current = standing(told);
     Holder {
         layer: target.layer,
         name: target.name,

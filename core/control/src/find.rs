@@ -6,7 +6,8 @@ use crate::mount::Mount;
 use crate::observe::list_all;
 use crate::serve::Control;
 use quarterdeck_contract::{
-    BackendError, Capability, ErrorKind, Expected, Inspection, Kind, Result as Answer, SecretName, Value, VersionId,
+    BackendError, Capability, ErrorKind, Expected, Inspection, Kind, Result as Answer, SecretName, Stage, Value,
+    VersionId, VersionInfo,
 };
 use quarterdeck_domain::request::{Request, Target};
 
@@ -58,7 +59,7 @@ const ONLY: &str = "current";
 pub fn expected(if_version: Option<&str>, held: Option<&Inspection>) -> Expected {
     // A store that keeps one value alone has no version to hold it to.
     let is_only = |id: &str| id == ONLY;
-    let has_only_one = held.and_then(|held| held.versions.first()).is_some_and(|version| is_only(&version.id.0));
+    let has_only_one = held.and_then(standing).is_some_and(|version| is_only(&version.id.0));
     if has_only_one && if_version.is_none_or(is_only) {
         return Expected::Anything;
     }
@@ -67,12 +68,18 @@ pub fn expected(if_version: Option<&str>, held: Option<&Inspection>) -> Expected
     }
     let Some(held) = held else { return Expected::Absent };
     let is_map = held.metadata.get("type").is_some_and(|kind| kind == "object");
-    match held.versions.first() {
+    match standing(held) {
         // What is deleted still has a version, and no value that could be changed.
         Some(version) if version.deleted || version.destroyed => Expected::Absent,
         Some(version) if !is_map => Expected::Version(version.id.clone()),
         _ => Expected::Anything,
     }
+}
+
+/// The version that readers get; where stages aren't told or it is deleted, the newest that isn't waiting for a rotation.
+pub(crate) fn standing(held: &Inspection) -> Option<&VersionInfo> {
+    let current = held.versions.iter().find(|version| version.stage == Some(Stage::Current));
+    current.or_else(|| held.versions.iter().find(|version| version.stage != Some(Stage::Pending)))
 }
 
 impl Control {
@@ -174,7 +181,7 @@ impl Control {
     pub fn keeps_its_keys(&self, target: &Target, held: &Inspection, new: Option<&Value>) -> Result<(), Failure> {
         let mount = self.mount(&target.layer)?;
         let failed = |error| Err(Failure::of_backend(&target.layer, error));
-        let newest = held.versions.first();
+        let newest = standing(held);
         let gone = newest.is_some_and(|version| version.deleted || version.destroyed);
         if let Some((secret, _)) = target.name.split_once('#').filter(|_| gone && mount.is_store()) {
             return failed(
@@ -302,7 +309,6 @@ fn or_elsewhere(error: BackendError) -> BackendError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quarterdeck_contract::VersionInfo;
 
     fn held(kind: &str) -> Inspection {
         Inspection {
@@ -328,5 +334,26 @@ mod tests {
         let mut deleted = held("text");
         deleted.versions[0].deleted = true;
         assert_eq!(expected(None, Some(&deleted)), Expected::Absent);
+    }
+
+    #[test]
+    fn what_waits_for_a_rotation_is_not_what_a_change_expects() {
+        let staged = |id: &str, stage| VersionInfo { stage, ..VersionInfo::of(VersionId(id.into())) };
+        let of = |versions: &[VersionInfo]| Inspection { versions: versions.to_vec(), ..held("text") };
+        let version = |id: &str| Expected::Version(VersionId(id.into()));
+        let (pending, old) = (staged("p", Some(Stage::Pending)), staged("v0", Some(Stage::Previous)));
+        let current = staged("v1", Some(Stage::Current));
+        for versions in [[&pending, &old, &current], [&old, &pending, &current], [&current, &pending, &old]] {
+            assert_eq!(expected(None, Some(&of(&versions.map(Clone::clone)))), version("v1"));
+        }
+        // Where no stage is told but that one.
+        assert_eq!(expected(None, Some(&of(&[pending.clone(), staged("v1", None)]))), version("v1"));
+        let mut gone = staged("v1", None);
+        gone.deleted = true;
+        assert_eq!(expected(None, Some(&of(&[pending.clone(), gone, old]))), Expected::Absent);
+        let mut only = of(&[pending.clone(), staged(ONLY, Some(Stage::Current))]);
+        assert_eq!(expected(None, Some(&only)), Expected::Anything);
+        only.versions.truncate(1);
+        assert_eq!(expected(None, Some(&only)), Expected::Anything, "nothing is current");
     }
 }

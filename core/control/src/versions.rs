@@ -4,8 +4,9 @@
 //! The unit is the backend's own secret. Of a map whose keys are listed one by one (`path#key`) the part before the `#` is
 //! watched, as long as all its keys tell the same version.
 
+use crate::find::standing;
 use jiff::Timestamp;
-use quarterdeck_contract::{Entry, Inspection, SecretName, Stage, VersionId, VersionInfo};
+use quarterdeck_contract::{Entry, Inspection, SecretName, VersionId, VersionInfo};
 use quarterdeck_domain::state::State;
 use quarterdeck_domain::version::{Seen, Sighting, Verdict, judge};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -300,8 +301,7 @@ fn sighting(entry: &Entry) -> Sighting {
 
 /// The version that readers get; none where the newest was deleted.
 fn current(inspection: &Inspection) -> Option<&VersionInfo> {
-    let staged = inspection.versions.iter().find(|version| version.stage == Some(Stage::Current));
-    staged.or(inspection.versions.first()).filter(|version| !version.deleted && !version.destroyed)
+    standing(inspection).filter(|version| !version.deleted && !version.destroyed)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What part of a store a layer is, as far as its settings tell. Refuses to know it better than the backend: which key a
 //! name is, is the backend's own word.
 
+use crate::find::standing;
 use quarterdeck_contract::{BackendError, Call, ErrorKind, PageRequest, Result, SecretName, SecretsBackend, Setting};
 use std::collections::BTreeMap;
 
@@ -107,7 +108,7 @@ fn gone(backend: &dyn SecretsBackend, names: &[String], key: &str, call: Call) -
     let doing = || format!("looking for '{key}' in it");
     for name in names {
         let newest = match backend.inspect(&SecretName::parse(name)?, call) {
-            Ok(told) => told.versions.into_iter().next()?,
+            Ok(told) => standing(&told)?.clone(),
             Err(error) if error.kind == ErrorKind::NotFound => continue,
             Err(error) => return Some(error),
         };
