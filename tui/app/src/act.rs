@@ -210,6 +210,7 @@ fn back(model: &mut Model) {
     if model.screen == Screen::Overview {
         // There is nothing to go back from: what row 3 tells has been read.
         model.tail.put_away();
+        model.rotations.put_away(model.now);
     }
     go_to(model, Screen::Overview);
 }
@@ -354,7 +355,11 @@ fn open(model: &mut Model) -> Vec<Effect> {
 
 fn find(model: &mut Model) {
     let (purpose, text) = match model.screen {
-        Screen::Overview | Screen::Audit | Screen::Rotation => {
+        Screen::Rotation => {
+            let next = format!("{} then / finds in the audit", model.setup.keymap.shown(Action::Audit));
+            return tell(model, Weight::Told, Message::with_next("nothing is searched in here", next));
+        }
+        Screen::Overview | Screen::Audit => {
             go_to(model, Screen::Audit);
             (Purpose::Find, model.tail.find().map(|find| find.text().to_owned()).unwrap_or_default())
         }

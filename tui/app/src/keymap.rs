@@ -154,7 +154,7 @@ table! {
     Follow "follow" "G End" AUDIT free "follow" "the newest line, and stay there";
     Open "open" "Enter l Right" ANY free "detail" "what is selected, in detail";
     Fold "fold" "h Left" ANY free "close" "close the detail";
-    Find "find" "/" ANY free "find" "find in the audit; search the names of a list";
+    Find "find" "/" ANY free "find" "find in the audit; search the names of secrets and backends";
     NextHit "next-hit" "n" AUDIT free "next" "the next hit";
     PreviousHit "previous-hit" "N" AUDIT free "previous" "the hit before";
     OnlyHits "only-hits" "Tab" AUDIT free "all lines" "only the hits, or all lines";
@@ -174,7 +174,7 @@ table! {
     RollBack "roll-back" "B" ROTATION guarded "back" "back to the old version, while it is valid";
     RetireNow "retire" "T" ROTATION guarded "retire now" "retire the old version though a reader still uses it";
     Resume "resume" "U" ROTATION guarded "try again" "let a rotation that is held up go on at once";
-    Abort "abort" "A" ROTATION guarded "give up" "give a rotation up, before the new version is current";
+    Abort "abort" "A" ROTATION guarded "abort" "abort a rotation, before the new version is current";
     ReadAgain "read-again" "r" ANY free "read again" "ask the backends again; on 6 the one";
     Unlock "unlock" "u" ANY free "unlock" "act for 10 min; again: look only";
     Bell "bell" "b" ANY free "bell" "ring for a CRITICAL line, or never";
@@ -182,7 +182,7 @@ table! {
     Palette "palette" ":" ANY free "palette" "any of these by its name";
     Help "help" "? F1" ANY free "help" "this; type to filter";
     Leave "leave" "q" ANY free "leave" "leave the pane; on 1 the program";
-    Back "back" "Esc" ANY free "back" "back, and nothing else; on the overview it puts a MAJOR line away";
+    Back "back" "Esc" ANY free "back" "back, and nothing else; on the overview it puts a MAJOR line or a ROLLED BACK away";
     Redraw "redraw" "^L" ANY free "redraw" "draw everything again";
     Suspend "suspend" "^Z" ANY free "suspend" "stop the program; fg brings it back";
     Quit "quit" "^C" ANY free "quit" "leave at once";

@@ -247,7 +247,7 @@ fn may(model: &Model, action: Action) -> Result<Change, No> {
         }
         Action::RollBack | Action::Abort if back => Err(told(&format!("{} goes back already", rotation.name()), "")),
         Action::RollBack if rotation.promoted.is_none() => {
-            let next = format!("{} gives the rotation up", key(Action::Abort));
+            let next = format!("{} aborts the rotation", key(Action::Abort));
             Err(told("there is nothing to go back from: the old value is current", &next))
         }
         Action::RollBack => steer(Ask::Back),
@@ -363,7 +363,7 @@ fn answered(model: &mut Model) -> Vec<Effect> {
     let Some(Overlay::Rotation(asking)) = &mut model.overlay else { return Vec::new() };
     if let Some(value) = &asking.value {
         if !value.is_long_enough() {
-            asking.said = Some("too short: at least 8 characters");
+            asking.said = Some("too short: a value has 8 characters or more");
             asking.in_value = true;
             return Vec::new();
         }

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// What ended badly wants to be seen for so long.
 const FRESH: SignedDuration = SignedDuration::from_hours(24);
+/// A runner that is there has taken a rotation after so long.
+const TAKEN: SignedDuration = SignedDuration::from_secs(5);
 
 /// What the rotation screen shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,6 +51,8 @@ pub enum Want {
     Step(Step),
     /// Somebody has to confirm it.
     Confirm,
+    /// Nobody carries it on, and the session that sees it may not.
+    Alone,
 }
 
 /// The rotations.
@@ -87,6 +91,11 @@ impl Rotations {
 
     /// Takes them as they are now. What is selected stays selected.
     pub(crate) fn take(&mut self, mut rows: Vec<RotationRow>, now: Timestamp) {
+        // The next one of its secret doesn't undo a loss.
+        let lost = |row: &&RotationRow| self.want(row, now) == Some(Want::Lost) && !row.rotation.is_live();
+        let told: BTreeSet<u32> = rows.iter().map(|row| row.rotation.number).collect();
+        let lost = self.rows.iter().filter(lost).filter(|row| !told.contains(&row.rotation.number));
+        rows.extend(lost.cloned().collect::<Vec<_>>());
         rows.sort_by_key(|row| {
             let want = self.want(row, now);
             (want.is_none(), want, !row.rotation.is_live(), Reverse(row.rotation.number))
@@ -156,7 +165,8 @@ impl Rotations {
             let fresh = now.duration_since(at) < FRESH && !self.seen.contains(&rotation.number);
             return match ending {
                 Ending::Lost if fresh => Some(Want::Lost),
-                Ending::RolledBack if fresh => Some(Want::RolledBack),
+                // Who asked for it knows.
+                Ending::RolledBack if fresh && !rotation.asked => Some(Want::RolledBack),
                 _ => None,
             };
         }
@@ -166,8 +176,20 @@ impl Rotations {
             (Some(Question::Retire { .. }), _) | (_, Some(SecretState::RetireOverdue)) => Some(Want::RetireOverdue),
             (Some(Question::Person { step, .. }), _) => Some(Want::Step(*step)),
             (Some(Question::Confirm), _) => Some(Want::Confirm),
-            (None, _) => None,
+            (None, _) if row.carried || row.here => None,
+            (None, _) => {
+                // A watcher that is there has taken it by then.
+                let since = rotation.past.last().map_or(rotation.began_at, |past| past.at);
+                (now.duration_since(since) >= TAKEN).then_some(Want::Alone)
+            }
         }
+    }
+
+    /// What was rolled back and is told has been read.
+    pub(crate) fn put_away(&mut self, now: Timestamp) {
+        let read = self.wanting(now).into_iter().filter(|(want, _)| *want == Want::RolledBack);
+        let read: Vec<u32> = read.map(|(_, row)| row.rotation.number).collect();
+        self.seen.extend(read);
     }
 
     /// Those that want a person, worst first.

@@ -247,6 +247,44 @@ fn a_lock_that_closes_under_a_question_answers_it_with_nothing() {
     assert!(press(&mut model, "Enter").is_empty());
 }
 
+#[test]
+fn what_was_asked_for_is_no_alert_esc_puts_another_away_and_a_loss_outlives_the_next_one() {
+    let wants =
+        |model: &Model| model.rotations.wanting(model.now).into_iter().map(|(want, _)| want).collect::<Vec<_>>();
+    let mut model = model();
+    let mut asked = rotation::rolled_back().row();
+    asked.rotation.asked = true;
+    update(&mut model, News::Rotations(vec![asked]), now());
+    assert_eq!(wants(&model), []);
+    update(&mut model, News::Rotations(vec![rotation::rolled_back().row(), rotation::lost().row()]), now());
+    assert_eq!(wants(&model), [Want::Lost, Want::RolledBack]);
+    press(&mut model, "Esc");
+    assert_eq!(wants(&model), [Want::Lost]);
+    let next = Story::begun(31, plain("prod/rds/password", "aws")).row();
+    update(&mut model, News::Rotations(vec![next]), now());
+    assert_eq!(wants(&model), [Want::Lost]);
+}
+
+#[test]
+fn nobody_who_may_carry_it_stands_in_now() {
+    let mut model = model();
+    let mut row = rotation::failing().row();
+    (row.carried, row.here) = (false, false);
+    row.rotation.failures = 0;
+    update(&mut model, News::Rotations(vec![row.clone()]), later(60));
+    assert_eq!(model.rotations.want(&row, later(60)), Some(Want::Alone));
+    row.here = true;
+    assert_eq!(model.rotations.want(&row, later(60)), None);
+}
+
+#[test]
+fn slash_on_the_rotations_stays_there() {
+    let mut model = opened(rotation::in_grace().row());
+    press(&mut model, "/");
+    assert_eq!((model.screen, model.entry.is_none()), (Screen::Rotation, true));
+    assert!(model.notice.is_some());
+}
+
 // --- the typed value ---------------------------------------------------------------------------------------------
 
 #[test]

@@ -185,14 +185,14 @@ struct Cockpit {
 impl Cockpit {
     /// Begins to ask backends, to read the tail, and to verify the journal.
     fn start(&mut self, nudges: Arc<Nudges>) -> Result<(), Trouble> {
-        let send = self.send.clone();
+        let (send, control) = (self.send.clone(), self.control.clone());
         let tell: Tell = Arc::new(move |notice| {
             let news = match notice {
                 Notice::Secrets(rows) => News::Secrets(rows),
                 Notice::Backends(rows) => News::Backends(rows),
                 Notice::Journal(row) => News::Journal(row),
                 Notice::Kill(row) => News::Kill(row),
-                Notice::Rotations(rows) => News::Rotations(rows),
+                Notice::Rotations(rows) => News::Rotations(rotate::seen_here(&control, rows)),
                 Notice::Lines(lines) => News::Lines(lines),
                 Notice::Sources(rows) => News::Sources(rows),
             };

@@ -43,23 +43,31 @@ fn leave(model: &Model) -> Vec<(String, Role)> {
     } else {
         lines.push(("Nothing that runs is stopped by it.".into(), Role::Text));
     }
-    lines.extend(model.rotations.live().take(4).map(|row| goes_on(model, row)));
+    lines.extend(model.rotations.live().take(4).flat_map(|row| goes_on(model, row)));
     lines.push((String::new(), Role::Text));
     lines.push(("Enter leaves. Esc stays.".into(), Role::Muted));
     lines
 }
 
 /// Who carries a rotation on when this screen is gone.
-fn goes_on(model: &Model, row: &RotationRow) -> (String, Role) {
+fn goes_on(model: &Model, row: &RotationRow) -> Vec<(String, Role)> {
     let rotation = &row.rotation;
     let name = rotation.name();
-    match say::goes_on(model, row) {
-        Some(who) => (format!("{name}: {who} goes on."), Role::Text),
-        None if rotation.is_in_grace() => {
-            let text = format!("{name}: nobody watches. It stops at grace: start 'quarterdeck watch'.");
-            (text, Role::Danger)
+    let until = rotation.grace.as_ref().filter(|_| rotation.is_in_grace() && rotation.held.is_none());
+    let until = until.map(|grace| words::when(grace.utc, model.now));
+    match (say::goes_on(model, row), until) {
+        (Some(who), Some(until)) if row.rests => vec![(format!("{name}: {who} goes on at {until}."), Role::Text)],
+        (Some(who), _) => vec![(format!("{name}: {who} goes on."), Role::Text)],
+        (None, until) => {
+            let then = match until {
+                Some(until) => format!("It rests until {until}, then 'quarterdeck watch' or a cockpit goes on."),
+                None => "It stops here until somebody goes on: 'quarterdeck watch', or a cockpit.".to_owned(),
+            };
+            vec![
+                (format!("{name}: no watcher is seen, and this cockpit isn't there any more."), Role::Danger),
+                (format!("  {then}"), Role::Danger),
+            ]
         }
-        None => (format!("{name}: nobody watches. It stops here: start 'quarterdeck watch'."), Role::Danger),
     }
 }
 

@@ -154,6 +154,32 @@ pub(crate) fn version_id(id: &str) -> String {
     if long { format!("..{}", &id[id.len() - 8..]) } else { version(Some(id)) }
 }
 
+/// A sentence with the ids of versions in it as they are shown everywhere: `version ..1c6c8e33 is pending`, `v7 is pending`.
+pub(crate) fn short_ids(text: &str) -> String {
+    let is_uuid = |word: &str| {
+        word.len() == 36
+            && word.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            })
+    };
+    let is_number = |word: &str| !word.is_empty() && word.len() < 10 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let mut shown: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let (bare, end) = word.split_at(word.trim_end_matches([',', ';', ':', '.']).len());
+        let names = shown.last().is_some_and(|last| last == "version");
+        if names && is_number(bare) {
+            shown.pop();
+            shown.push(format!("v{bare}{end}"));
+        } else if is_uuid(bare) {
+            shown.push(format!("{}{end}", version_id(bare)));
+        } else {
+            shown.push(word.to_owned());
+        }
+    }
+    shown.join(" ")
+}
+
 /// A time that is left in its largest unit: `12 d`, `4 h`, `40 min`; `now` when it is past.
 pub(crate) fn about(left: SignedDuration) -> String {
     match left.as_secs() {
@@ -167,6 +193,20 @@ pub(crate) fn about(left: SignedDuration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_versions_stand_short_in_a_sentence() {
+        let table = [
+            ("version 5e0f6f0a-0000-4000-8000-00001c6c8e33, pending", "version ..1c6c8e33, pending"),
+            ("version 15 is pending", "v15 is pending"),
+            ("made version 16", "made v16"),
+            ("exit 3: version of it", "exit 3: version of it"),
+            ("", ""),
+        ];
+        for (text, want) in table {
+            assert_eq!(short_ids(text), want);
+        }
+    }
 
     #[test]
     fn ages_step() {

@@ -188,7 +188,7 @@ fn rotations(model: &Model) -> Vec<Worry> {
     let next = format!("{} shows it", model.setup.keymap.shown(Action::Rotations));
     let wanting = model.rotations.wanting(model.now);
     let worries = wanting.into_iter().map(|(want, row)| {
-        let Wanted { what, on, why } = say::wants(row, want);
+        let Wanted { what, on, why } = say::wants(model, row, want);
         Worry { short: None, what, on, why, next: next.clone() }
     });
     worries.collect()

@@ -151,8 +151,12 @@ fn what_hinders_what_waits_and_the_keys_are_read_on_eighty_columns() {
         ("set", |c, r| rotating(c, r, rotation::at_set().row()), &["account ****4789", "D done", "N did not work"]),
         ("overdue", |c, r| rotating(c, r, rotation::overdue().row()), &["gamma-eu", "T retire now", "B back"]),
         ("unconfirmed", |c, r| rotating(c, r, rotation::unconfirmed().row()), &["a trader confirms", "C confirm"]),
-        ("alone", |c, r| after(alone(c, r), "^D ^D"), &["nobody watches"]),
-        ("leave", |c, r| after(alone(c, r), "Esc Esc q"), &["R-27: nobody watches", "quarterdeck watch"]),
+        ("alone", |c, r| after(alone(c, r), "^D ^D"), &["no watcher is seen"]),
+        (
+            "leave",
+            |c, r| after(alone(c, r), "Esc Esc q"),
+            &["R-27: no watcher is seen, and this cockpit isn't there", "quarterdeck watch"],
+        ),
     ];
     for (name, scene, wanted) in table {
         let shown = text(&scene(80, 24), true);
@@ -169,6 +173,61 @@ fn a_session_that_looks_only_is_offered_no_key_that_would_be_refused() {
     let shown = text(&model, true);
     assert!(shown.contains("u unlocks the keys that answer"), "{shown}");
     assert!(!shown.contains("D done"), "{shown}");
+}
+
+/// What a fact made of it, in grace without a lease, or carried by nobody.
+fn changed(change: impl FnOnce(&mut RotationRow)) -> RotationRow {
+    let mut row = rotation::in_grace().row();
+    (row.rotation.lease, row.rests, row.carried) = (None, true, true);
+    change(&mut row);
+    row
+}
+
+#[test]
+fn what_rests_says_until_when_and_who_goes_on_and_what_nobody_may_carry_here_says_so() {
+    let alone = |row: &mut RotationRow| (row.rests, row.carried, row.here, row.waits) = (false, false, false, None);
+    let table: &[(RotationRow, &str, &[&str])] = &[
+        (changed(|_| ()), "", &["rests until 14:08:40Z, then whoever is open goes on", "this screen, watch-1"]),
+        (changed(|row| row.here = false), "", &["goes on: watch-1"]),
+        (changed(alone), "", &["nobody carries it on", "your role, trader, can't; watch-1 or a devops'"]),
+        (changed(alone), "Esc Esc 1", &["R-27 is carried on by nobody"]),
+        (changed(|_| ()), "Esc Esc q", &["R-27: watch-1 goes on at 14:08:40Z."]),
+    ];
+    for (row, keys, wanted) in table {
+        let mut model = rotating(100, 30, row.clone());
+        if !keys.is_empty() {
+            press(&mut model, keys);
+        }
+        let shown = text(&model, true);
+        for wanted in *wanted {
+            assert!(shown.contains(wanted), "{wanted}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn the_way_back_shows_restore_and_an_old_value_that_was_refused_already_is_said() {
+    let shown = text(&rotating(100, 30, rotation::rolled_back().row()), true);
+    assert!(shown.contains("x restore v14 current again"), "{shown}");
+    let mut row = rotation::in_grace().row();
+    row.rotation.past[0].note = "WARNING: version 14 is refused already: exit 1".into();
+    let shown = text(&rotating(100, 30, row.clone()), true);
+    assert!(shown.contains("v14 was refused already when it was checked"), "{shown}");
+    let mut model = rotating(100, 30, row);
+    press(&mut model, "B");
+    assert!(text(&model, true).contains("REFUSED already"), "{}", text(&model, true));
+}
+
+#[test]
+fn what_others_have_to_do_is_not_called_yours_and_ids_are_short() {
+    let mut row = rotation::at_set().row();
+    row.rotation.past[1].note = "version 5e0f6f0a-0000-4000-8000-00001c6c8e33 is pending".into();
+    let mut model = rotating(80, 24, row);
+    let shown = text(&model, true);
+    assert!(shown.contains("set is carol's") && !shown.contains("yours"), "{shown}");
+    assert!(!shown.contains("5e0f6f0a-0000"), "{shown}");
+    press(&mut model, "Esc Esc 1");
+    assert!(text(&model, true).contains("R-27 waits for carol: set"), "{}", text(&model, true));
 }
 
 // --- harm --------------------------------------------------------------------------------------------------------

@@ -17,8 +17,12 @@ pub struct RotationRow {
     pub question: Option<Question>,
     /// What it waits for by itself, in words.
     pub waits: Option<String>,
-    /// Its runner's lease counts.
+    /// Its runner's lease counts, or nothing is to be done now.
     pub carried: bool,
+    /// Nothing is to be done now, and nobody holds it meanwhile: whoever is there when it is time goes on.
+    pub rests: bool,
+    /// The session that is told of it may carry it on.
+    pub here: bool,
     /// Who reads the secret, worst first.
     pub readers: Vec<ReaderRow>,
     /// Log-in errors since promote, within the rule's time.

@@ -7,7 +7,7 @@ use quarterdeck_control::failure::Failure;
 use quarterdeck_control::rotate::Start;
 use quarterdeck_control::serve::Control;
 use quarterdeck_domain::request::Target;
-use quarterdeck_domain::rotate::Ask;
+use quarterdeck_domain::rotate::{Ask, RotationRow};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -37,10 +37,18 @@ pub(super) fn act(control: &Arc<Control>, send: &Sender<Arrival>, effect: Effect
     }
 }
 
+/// Says of each whether this session may carry it on.
+pub(super) fn seen_here(control: &Control, mut rows: Vec<RotationRow>) -> Vec<RotationRow> {
+    for row in rows.iter_mut().filter(|row| row.rotation.is_live()) {
+        row.here = control.may_carry(&row.rotation);
+    }
+    rows
+}
+
 fn asked(number: u32, ask: Ask) -> String {
     match ask {
         Ask::Back => format!("asked: R-{number} goes back to the old version"),
-        Ask::Abort => format!("asked: R-{number} is given up"),
+        Ask::Abort => format!("asked: R-{number} is aborted"),
         Ask::Retire => format!("asked: R-{number} retires the old version"),
         Ask::Resume => format!("asked: R-{number} tries again"),
     }

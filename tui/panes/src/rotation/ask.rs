@@ -89,18 +89,22 @@ fn start(model: &Model) -> Vec<(String, Role)> {
     lines
 }
 
+/// What going back does, and what it leads to.
+fn back(rotation: &Rotation, old: &str, new: &str) -> String {
+    if say::was_refused(rotation).is_some() {
+        return format!("{old} is made current at once, though it was REFUSED already at check. {new} is revoked.");
+    }
+    format!("{old} is made current at once, then {new} is revoked. {} ends as ROLLED BACK.", rotation.name())
+}
+
 fn steer(rotation: &Rotation, ask: Ask) -> (&'static str, Vec<(String, Role)>) {
     let (name, old, new) = (rotation.name(), say::old(rotation), say::new(rotation));
     let on = &rotation.target().name;
     let (title, what, then) = match ask {
-        Ask::Back => (
-            "BACK TO THE OLD VERSION",
-            format!("Back to {old} of {on}?"),
-            format!("{old} is made current at once, then {new} is revoked. {name} ends as ROLLED BACK."),
-        ),
+        Ask::Back => ("BACK TO THE OLD VERSION", format!("Back to {old} of {on}?"), back(rotation, &old, &new)),
         Ask::Abort => (
-            "GIVE IT UP",
-            format!("Give {name} of {on} up?"),
+            "ABORT",
+            format!("Abort {name} of {on}?"),
             format!("{old} stays current; what was made of the new value is taken back."),
         ),
         Ask::Retire => {

@@ -47,7 +47,7 @@ pub(crate) fn says_it_all(model: &Model) -> bool {
         (Screen::Rotation, None) => return false,
         (Screen::Rotation, Some(row)) => {
             let want = model.rotations.want(row, model.now);
-            want.map(|want| say::wants(row, want).what).into_iter().collect()
+            want.map(|want| say::wants(model, row, want).what).into_iter().collect()
         }
         _ => wanting::told(model),
     };

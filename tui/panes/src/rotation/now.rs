@@ -16,6 +16,16 @@ pub(crate) fn lines(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
     if !rotation.is_live() {
         return Vec::new();
     }
+    let mut lines = Vec::new();
+    if let Some(warning) = say::was_refused(rotation) {
+        lines.extend(marked(" !", MARK, &warning, Role::Danger, width, 2));
+    }
+    lines.extend(asked(model, row, width));
+    lines
+}
+
+fn asked(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
+    let rotation = &row.rotation;
     let old = say::old(rotation);
     let (text, role) = match &row.question {
         Some(Question::Confirm) => {
@@ -24,7 +34,9 @@ pub(crate) fn lines(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
             (format!("{role} confirms what {} asked for.{why}", rotation.by), Role::DueSoon)
         }
         Some(Question::Person { step, told }) => {
-            (format!("{} is yours: {}", say::yours(rotation, *step), say::todo(told)), Role::DueSoon)
+            let whose = say::whose(model, row);
+            let own = if whose == "you" { "yours".to_owned() } else { format!("{whose}'s") };
+            (format!("{} is {own}: {}", say::step_of(rotation, *step), words::short_ids(told)), Role::DueSoon)
         }
         Some(Question::Retire { readers }) => {
             let who = match readers.len() {
@@ -59,12 +71,15 @@ fn waits(model: &Model, row: &RotationRow) -> Option<(String, Role)> {
         let why = rotation.past.last().map(|past| past.note.as_str()).unwrap_or_default();
         return Some((format!("{} {}{next}: {why}", rotation.step, failed(rotation)), Role::Danger));
     }
+    if let Some(grace) = rotation.grace.as_ref().filter(|_| row.rests && rotation.step == Step::Grace) {
+        let until = words::when(grace.utc, model.now);
+        let then = say::then(model, row);
+        return Some((format!("rests until {until}, then whoever is open goes on: {then}"), Role::Text));
+    }
     if !row.carried && rotation.step != Step::Confirm {
         let since = rotation.lease.as_ref().map(|lease| format!(" since {} let go", lease.words())).unwrap_or_default();
-        return Some((
-            format!("nobody carries it on{since}: an open cockpit or 'quarterdeck watch' does"),
-            Role::DueSoon,
-        ));
+        let why = row.waits.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        return Some((format!("nobody carries it on{since}{why}: {}", say::takes_over(model, row)), Role::DueSoon));
     }
     // That both are valid is said above.
     let waits = row.waits.as_ref().filter(|_| rotation.step != Step::Grace || row.grace_left.is_none())?;

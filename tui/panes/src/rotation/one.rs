@@ -102,7 +102,8 @@ fn top(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
     }
     if let Some(why) = say::why(rotation) {
         let turned = if matches!(rotation.course, Course::Back { .. }) { "why" } else { "value" };
-        lines.extend(marked(&format!(" {turned}"), 8, why, Role::Danger, width, 2));
+        let role = if rotation.asked { Role::Text } else { Role::Danger };
+        lines.extend(marked(&format!(" {turned}"), 8, why, role, width, 2));
     }
     lines.extend(now::lines(model, row, width));
     lines

@@ -26,9 +26,9 @@ pub(crate) fn lines(model: &Model, row: &RotationRow, width: u16) -> Vec<Line> {
         match say::goes_on(model, row) {
             Some(who) => format!("{who} goes on; nothing is asked twice"),
             None if forward && rotation.promoted.is_some() && graceful => {
-                format!("nobody watches: {old} and {new} stay valid until somebody goes on")
+                format!("no watcher is seen: {old} and {new} stay valid until somebody who is open goes on")
             }
-            None => format!("nobody watches: it stops here, {now} is current; 'quarterdeck watch' goes on"),
+            None => format!("no watcher is seen: it stops here, {now} is current; 'quarterdeck watch' goes on"),
         },
     ));
     if let Some(grace) = rotation.grace.as_ref().filter(|_| forward && graceful) {

@@ -31,7 +31,8 @@ pub(crate) fn state(model: &Model, row: &RotationRow) -> (String, Role) {
     if let Some((ending, _)) = rotation.ended {
         return match ending {
             Ending::Done => ("done".into(), Role::Ok),
-            Ending::Aborted => ("given up".into(), Role::Muted),
+            Ending::Aborted => ("aborted".into(), Role::Muted),
+            Ending::RolledBack if rotation.asked => ("rolled back".into(), Role::Muted),
             Ending::RolledBack => ("ROLLED BACK".into(), Role::Danger),
             Ending::Lost => ("LOST".into(), Role::Danger),
         };
@@ -42,9 +43,11 @@ pub(crate) fn state(model: &Model, row: &RotationRow) -> (String, Role) {
         Some(Want::RetireOverdue) => return ("RETIRE OVERDUE".into(), Role::Danger),
         Some(Want::Step(step)) => return (format!("{name} {step} ?"), Role::DueSoon),
         Some(Want::Confirm) => return (format!("{name} confirm ?"), Role::DueSoon),
+        Some(Want::Alone) => return (format!("{name} {} ?", rotation.step), Role::DueSoon),
         Some(Want::RolledBack) | None => {}
     }
     match rotation.course {
+        Course::Back { .. } if rotation.asked => (format!("{name} goes back"), Role::DueSoon),
         Course::Back { .. } => (format!("{name} goes back"), Role::Danger),
         Course::Anew { .. } => (format!("{name} anew"), Role::DueSoon),
         Course::Forward if rotation.step == Step::Grace => match model.rotations.grace_left(row, model.now) {
@@ -64,9 +67,10 @@ pub(crate) fn headline(model: &Model, row: &RotationRow) -> (String, String, Rol
         return match ending {
             Ending::Done => (format!("DONE at {at}"), format!("{new} is current, {old} is gone"), Role::Ok),
             Ending::RolledBack => {
-                (format!("ROLLED BACK at {at}"), format!("{old} is current, {new} is gone"), Role::Danger)
+                let role = if rotation.asked { Role::Strong } else { Role::Danger };
+                (format!("ROLLED BACK at {at}"), format!("{old} is current, {new} is gone"), role)
             }
-            Ending::Aborted => (format!("GIVEN UP at {at}"), format!("{old} is current as before"), Role::Strong),
+            Ending::Aborted => (format!("ABORTED at {at}"), format!("{old} is current as before"), Role::Strong),
             Ending::Lost => {
                 (format!("LOST at {at}"), "somebody else's version is current; ours is gone".into(), Role::Danger)
             }
@@ -78,7 +82,10 @@ pub(crate) fn headline(model: &Model, row: &RotationRow) -> (String, String, Rol
             format!("{now} is current; it goes no further by itself"),
             Role::Danger,
         ),
-        (_, Course::Back { .. }) => ("GOES BACK".into(), format!("{now} is current"), Role::Danger),
+        (_, Course::Back { .. }) => {
+            let role = if rotation.asked { Role::Strong } else { Role::Danger };
+            ("GOES BACK".into(), format!("{now} is current"), role)
+        }
         (Some(Want::RetireOverdue), _) => {
             ("RETIRE OVERDUE".into(), format!("grace is over, {old} and {new} both still work"), Role::Danger)
         }
@@ -112,12 +119,65 @@ pub(crate) fn why(rotation: &Rotation) -> Option<&str> {
 
 /// Who goes on when this screen is gone; nobody where no watcher runs.
 pub(crate) fn goes_on(model: &Model, row: &RotationRow) -> Option<String> {
-    let watches = |lease: &&quarterdeck_domain::rotate::Lease| row.carried && lease.program == "watch";
+    let watches = |lease: &&quarterdeck_domain::rotate::Lease| row.carried && !row.rests && lease.program == "watch";
     if let Some(lease) = row.rotation.lease.as_ref().filter(watches) {
         return Some(format!("{} on {}", lease.program, lease.host));
     }
     let watcher = model.kill.as_deref()?.watchers.first()?;
     Some(watcher.name.clone())
+}
+
+/// True where this screen carries it on by itself.
+fn is_here(model: &Model, row: &RotationRow) -> bool {
+    row.here && model.setup.access.is_free()
+}
+
+/// Who goes on when a rest is over, as far as is seen from here.
+pub(crate) fn then(model: &Model, row: &RotationRow) -> String {
+    match (is_here(model, row), goes_on(model, row)) {
+        (true, Some(watcher)) => format!("this screen, {watcher}"),
+        (true, None) => "this screen; no watcher is seen".to_owned(),
+        (false, Some(watcher)) => watcher,
+        (false, None) => "no watcher is seen, and this screen can't".to_owned(),
+    }
+}
+
+/// Who takes over what nobody carries on.
+pub(crate) fn takes_over(model: &Model, row: &RotationRow) -> String {
+    if is_here(model, row) {
+        return "this screen takes it over, or a watcher".to_owned();
+    }
+    let why = if row.here {
+        "this session looks only".to_owned()
+    } else {
+        let role = model.setup.seat.who.role.map_or_else(|| "nobody's".to_owned(), |role| role.to_string());
+        format!("your role, {role}, can't")
+    };
+    let who = goes_on(model, row).unwrap_or_else(|| "'quarterdeck watch'".to_owned());
+    format!("{why}; {who} or a devops' cockpit does")
+}
+
+/// Whose a person's step is: `you`, who began it, or either.
+pub(crate) fn whose(model: &Model, row: &RotationRow) -> String {
+    let by = &row.rotation.by;
+    if *by == model.setup.seat.who.person.as_str() { "you".to_owned() } else { by.clone() }
+}
+
+/// The old value was refused at its service before anything was done: the way back leads to a value that doesn't work.
+pub(crate) fn was_refused(rotation: &Rotation) -> Option<String> {
+    let check = rotation.past.iter().find(|past| past.step == Step::Check && !past.failed)?;
+    if !check.note.contains("refused already") {
+        return None;
+    }
+    let old = old(rotation);
+    Some(match rotation.course {
+        Course::Back { .. } => {
+            format!("{old} was refused already before this began: it is current again and does not work")
+        }
+        _ => format!(
+            "{old} was refused already when it was checked: the way back would lead to a value that does not work"
+        ),
+    })
 }
 
 /// When the next try is, if one is waited for: `8 s`.
@@ -146,7 +206,7 @@ impl Wanted {
 }
 
 /// What one that wants a person says.
-pub(crate) fn wants(row: &RotationRow, want: Want) -> Wanted {
+pub(crate) fn wants(model: &Model, row: &RotationRow, want: Want) -> Wanted {
     let rotation = &row.rotation;
     let (name, old) = (rotation.name(), old(rotation));
     let (what, why) = match want {
@@ -166,29 +226,25 @@ pub(crate) fn wants(row: &RotationRow, want: Want) -> Wanted {
         Want::RolledBack => (format!("{name} ROLLED BACK"), why(rotation).unwrap_or_default().to_owned()),
         Want::Step(step) => {
             let told = match &row.question {
-                Some(Question::Person { told, .. }) => todo(told).to_owned(),
+                Some(Question::Person { told, .. }) => words::short_ids(told),
                 _ => String::new(),
             };
-            (format!("{name} waits for you: {}", yours(rotation, step)), told)
+            (format!("{name} waits for {}: {}", whose(model, row), step_of(rotation, step)), told)
         }
         Want::Confirm => {
             let role = rotation.plan.confirm.map_or("somebody else".to_owned(), |role| format!("a {role}"));
             (format!("{name} waits for {role} to confirm it"), format!("asked for by {}", rotation.by))
         }
+        Want::Alone => (format!("{name} is carried on by nobody"), takes_over(model, row)),
     };
     Wanted { what, on: rotation.target().name.clone(), why }
 }
 
-/// A person's step, with the version that it is about: what is told was written for the way forward.
-pub(crate) fn yours(rotation: &Rotation, step: Step) -> String {
+/// A person's step, with the version that it is about.
+pub(crate) fn step_of(rotation: &Rotation, step: Step) -> String {
     match step {
         Step::Retire => format!("retire {}, the old one", old(rotation)),
-        Step::Revoke => format!("revoke {}, the NEW one", new(rotation)),
+        Step::Revoke => format!("revoke {}", new(rotation)),
         _ => step.to_string(),
     }
-}
-
-/// What a person is told, without the word that says that it is a person.
-pub(crate) fn todo(told: &str) -> &str {
-    told.strip_prefix("you: ").unwrap_or(told)
 }

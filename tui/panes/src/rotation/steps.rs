@@ -55,7 +55,9 @@ fn all(rotation: &Rotation) -> Vec<(Step, Place)> {
         let back = [Step::Restore, Step::Revoke, Step::Discard];
         let taken = back.into_iter().filter(|step| rotation.is_past(*step) || (live && *step >= rotation.step));
         let taken = taken.filter(|step| *step != Step::Revoke || rotation.plan.revoke.is_some());
-        let taken = taken.filter(|step| *step != Step::Restore || rotation.offered);
+        // What was done is told, also when the new value is gone.
+        let restores = rotation.offered || rotation.is_past(Step::Restore);
+        let taken = taken.filter(|step| *step != Step::Restore || restores);
         steps.extend(taken.map(|step| (step, place(step))));
     }
     steps
@@ -113,7 +115,7 @@ fn line(model: &Model, row: &RotationRow, step: Step, place: Place, at: &Columns
         None => planned_at(rotation, step).unwrap_or_default(),
     };
     let (took, result) = told(model, row, step, place, past);
-    let by = past.map_or_else(|| by(row, step), |past| past.by.clone());
+    let by = past.map_or_else(|| by(model, row, step, place), |past| past.by.clone());
     Line::Cells(vec![
         cell(1, 1, mark, mark_role),
         cell(3, 8, step.word(), role),
@@ -129,7 +131,7 @@ fn line(model: &Model, row: &RotationRow, step: Step, place: Place, at: &Columns
 fn told(model: &Model, row: &RotationRow, step: Step, place: Place, past: Option<&Past>) -> (String, String) {
     let rotation = &row.rotation;
     let took = past.and_then(|past| past.took_ms).map(|ms| words::took(ms.saturating_mul(1_000))).unwrap_or_default();
-    let note = past.map(|past| past.note.clone()).unwrap_or_default();
+    let note = past.map(|past| words::short_ids(&past.note)).unwrap_or_default();
     match place {
         Place::Failed => (took, note),
         Place::Done => (took, if note.is_empty() { "ok".into() } else { note }),
@@ -145,7 +147,7 @@ fn told(model: &Model, row: &RotationRow, step: Step, place: Place, past: Option
         Place::Now if row.question.is_some() => (String::new(), "waits for a person".into()),
         Place::Now if !row.carried && rotation.is_live() => (String::new(), "nobody carries it on".into()),
         Place::Now => (String::new(), "now".into()),
-        Place::ToCome if rotation.asks_person(step) => (String::new(), "asks you".into()),
+        Place::ToCome if rotation.asks_person(step) => (String::new(), format!("asks {}", say::whose(model, row))),
         Place::ToCome => (String::new(), String::new()),
     }
 }
@@ -157,16 +159,18 @@ fn planned_at(rotation: &Rotation, step: Step) -> Option<String> {
 }
 
 /// Who is going to do it.
-fn by(row: &RotationRow, step: Step) -> String {
+fn by(model: &Model, row: &RotationRow, step: Step, place: Place) -> String {
     let rotation = &row.rotation;
     let plan = &rotation.plan;
     match step {
         Step::Confirm => plan.confirm.map(|role| role.to_string()).unwrap_or_default(),
+        // Until it is at it nobody knows who will be there.
         Step::Grace => {
-            rotation.lease.as_ref().filter(|_| row.carried).map_or_else(String::new, |it| it.program.clone())
+            let is_held = place == Place::Now && row.carried && !row.rests;
+            rotation.lease.as_ref().filter(|_| is_held).map_or_else(String::new, |it| it.program.clone())
         }
         Step::Set | Step::Test | Step::Verify | Step::Retire | Step::Revoke => match plan.hook(step) {
-            Some(hook) if hook.is_by_person() => "you".into(),
+            Some(hook) if hook.is_by_person() => say::whose(model, row),
             Some(_) => "hook".into(),
             None => plan.target.layer.clone(),
         },
@@ -184,13 +188,13 @@ pub(crate) fn what(rotation: &Rotation, step: Step) -> String {
         Step::Check if rotation.plan.test.is_some() => format!("{old} is read and tried"),
         Step::Check => format!("{old} is read"),
         Step::Stage => format!("{new} stored, nobody reads it"),
-        Step::Set if person => "you make it at its service".into(),
+        Step::Set if person => "made by hand at its service".into(),
         Step::Set => "made known at its service".into(),
         Step::Test => format!("{new} is tried"),
         Step::Promote => format!("{new} current, {old} valid"),
         Step::Unstage => "the pending mark goes".into(),
         Step::Grace => "both valid; readers watched".into(),
-        Step::Retire if person => format!("you revoke {old}"),
+        Step::Retire if person => format!("{old} is revoked by hand"),
         Step::Retire => format!("{old} is revoked"),
         Step::Verify => format!("{old} refused, {new} accepted"),
         Step::Drop => format!("{old} leaves {layer}"),

@@ -26,7 +26,7 @@ impl View {
             return None;
         }
         let key = model.setup.keymap.shown(Action::Rotations);
-        let lines = wanting.iter().map(|(want, row)| (say::wants(row, *want).words(), role(*want)));
+        let lines = wanting.iter().map(|(want, row)| (say::wants(model, row, *want).words(), role(*want)));
         Some(Self { lines: lines.collect(), key })
     }
 
@@ -40,13 +40,13 @@ impl View {
 pub(crate) fn told(model: &Model) -> Vec<String> {
     let wanting = model.rotations.wanting(model.now);
     let all = if wanting.len() <= 2 && model.size.rows >= 20 { wanting } else { Vec::new() };
-    all.into_iter().map(|(want, row)| say::wants(row, want).what).collect()
+    all.into_iter().map(|(want, row)| say::wants(model, row, want).what).collect()
 }
 
 /// How it looks.
 pub(crate) fn role(want: Want) -> Role {
     match want {
-        Want::Step(_) | Want::Confirm => Role::DueSoon,
+        Want::Step(_) | Want::Confirm | Want::Alone => Role::DueSoon,
         _ => Role::Danger,
     }
 }
