@@ -158,7 +158,8 @@ pub(super) fn told(error: &BackendError) -> String {
     plain(&format!("{}: {}{doing}{hint}", error.kind.code(), error.what))
 }
 
-fn plain(text: &str) -> String {
+/// One harmless line of it, as it stands in the journal.
+pub(super) fn plain(text: &str) -> String {
     sanitise::line(&text.replace('\n', " "), LONGEST).into_owned()
 }
 

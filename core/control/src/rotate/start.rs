@@ -1,7 +1,7 @@
 //! Begins a rotation: decided, planned anew, and durable in the journal before anything else. Refuses another plan than
 //! the one that was shown, and a second rotation of one secret.
 
-use super::came::uuid;
+use super::came::{plain, uuid};
 use super::record::{Voice, begin, lease};
 use super::{Begun, Start, plan};
 use crate::failure::Failure;
@@ -87,7 +87,7 @@ pub(super) fn begin_now(
     let needs_nobody = plan.confirm.is_none();
     let planned = |number| {
         let lease = needs_nobody.then(|| lease(control, &runner(control, number), program, LEASE, now));
-        Fact::Planned { id: id.clone(), plan: Box::new(plan.clone()), by: by.clone(), why: why.clone(), lease }
+        Fact::Planned { id: id.clone(), plan: Box::new(plan.clone()), by: by.clone(), why: plain(&why), lease }
     };
     let rotation = begin(control, voice, &planned, now).map_err(|why| why.into_failure(asked))?;
     quarterdeck_clock::passes("planned:after");

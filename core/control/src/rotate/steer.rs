@@ -1,6 +1,7 @@
 //! What persons ask of a rotation that is under way, and the end of a backend's own schedule. Refuses whom the decision
 //! refuses, and what can't follow what stands.
 
+use super::came::plain;
 use super::record::{Voice, about, record};
 use crate::failure::Failure;
 use crate::serve::Control;
@@ -17,13 +18,13 @@ const CANCEL: &str = "cancel-rotation";
 pub(super) fn ask(control: &Control, number: u32, ask: Ask, why: &str) -> Result<(), Failure> {
     let request = Request::Steer { target: known(control, number)?.plan.target, number };
     let by = person(control);
-    told(control, number, &request, &Fact::Asked { ask, by, why: why.to_owned() })
+    told(control, number, &request, &Fact::Asked { ask, by, why: plain(why) })
 }
 
 pub(super) fn say(control: &Control, number: u32, step: Step, done: bool, note: &str) -> Result<(), Failure> {
     let request = Request::Steer { target: known(control, number)?.plan.target, number };
     let by = person(control);
-    told(control, number, &request, &Fact::Said { step, done, by, note: note.to_owned() })
+    told(control, number, &request, &Fact::Said { step, done, by, note: plain(note) })
 }
 
 pub(super) fn confirm(control: &Control, number: u32) -> Result<(), Failure> {

@@ -141,7 +141,7 @@ fn carry(words: &[String], vars: &[(&str, &str)], input: Zeroizing<Vec<u8>>, wit
     if words.first().is_none_or(String::is_empty) {
         return Err("no command is configured".into());
     }
-    let mut command = command(words);
+    let mut command = command(words, within);
     command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8");
     if let Some(home) = std::env::home_dir() {
         command.env("HOME", home);
@@ -160,7 +160,7 @@ fn carry(words: &[String], vars: &[(&str, &str)], input: Zeroizing<Vec<u8>>, wit
 }
 
 /// The process between: see [`host`](super::host). A unit test's own program has no such verb.
-fn command(words: &[String]) -> Command {
+fn command(words: &[String], within: Duration) -> Command {
     if cfg!(test) {
         let mut command = Command::new(words.first().map(String::as_str).unwrap_or_default());
         command.args(words.get(1..).unwrap_or_default());
@@ -169,7 +169,9 @@ fn command(words: &[String]) -> Command {
     }
     let mut command = Command::new("/proc/self/exe");
     std::os::unix::process::CommandExt::arg0(&mut command, "quarterdeck");
-    command.args([super::host::VERB, &std::process::id().to_string(), "--"]).args(words);
+    // Its runner ends it first, where it still can.
+    let within = (within + LAST_WORDS).as_millis().to_string();
+    command.args([super::host::VERB, &std::process::id().to_string(), &within, "--"]).args(words);
     command
 }
 

@@ -42,6 +42,20 @@ impl Hidden {
 
     /// One line of it for a person: without the values, without other secrets, harmless on a terminal.
     pub(super) fn line(&self, said: &[u8]) -> String {
+        let text = self.without_values(said);
+        // A value that is cut by what nobody sees, or is escaped otherwise than is usual, is one for a person all the same.
+        if readings(text.as_bytes()).iter().any(|reading| self.is_in(reading)) {
+            return REDACTED.to_owned();
+        }
+        sanitise::line(redact::text(&text).trim(), WIDTH).into_owned()
+    }
+
+    fn is_in(&self, said: &[u8]) -> bool {
+        let mut forms = self.forms.iter().filter(|form| form.len() >= SHORTEST_PART);
+        forms.any(|form| (0..said.len()).any(|at| starts_with(said.get(at..).unwrap_or_default(), form)))
+    }
+
+    fn without_values(&self, said: &[u8]) -> String {
         let mut clean = Vec::with_capacity(said.len());
         let mut rest = said;
         while let Some(first) = rest.first() {
@@ -50,8 +64,7 @@ impl Hidden {
             clean.extend_from_slice(with);
             rest = rest.get(skip..).unwrap_or_default();
         }
-        let text = String::from_utf8_lossy(&clean);
-        sanitise::line(redact::text(&text).trim(), WIDTH).into_owned()
+        String::from_utf8_lossy(&clean).into_owned()
     }
 
     /// The last line that says something.
@@ -96,6 +109,69 @@ impl Hidden {
             _ => {}
         }
     }
+}
+
+/// What a person may read it as: without what has no width, without whole terminal sequences, and both with escapes of a
+/// URL taken back.
+fn readings(said: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut found = Vec::new();
+    for plain in [plain(said), plain(&without_sequences(said))] {
+        let decoded = Zeroizing::new(decoded(&plain));
+        found.push(plain);
+        found.push(self::plain(&without_sequences(&decoded)));
+        found.push(decoded);
+    }
+    found
+}
+
+/// What can be seen of it.
+fn plain(said: &[u8]) -> Zeroizing<Vec<u8>> {
+    let text = Zeroizing::new(String::from_utf8_lossy(said).into_owned());
+    let mut seen = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut one = [0; 4];
+    for c in text.chars().filter(|c| sanitise::is_plain(*c)) {
+        seen.extend_from_slice(c.encode_utf8(&mut one).as_bytes());
+    }
+    seen
+}
+
+/// Without `ESC [ … letter` and `ESC ] … BEL`.
+fn without_sequences(said: &[u8]) -> Zeroizing<Vec<u8>> {
+    const ESCAPE: u8 = 0x1b;
+    let mut kept = Zeroizing::new(Vec::with_capacity(said.len()));
+    let mut rest = said;
+    while let [first, after @ ..] = rest {
+        let end = match (first, after.first()) {
+            (&ESCAPE, Some(b'[')) => after.iter().skip(1).position(|byte| (0x40..=0x7e).contains(byte)),
+            (&ESCAPE, Some(b']' | b'P' | b'_' | b'^' | b'X')) => {
+                after.iter().skip(1).position(|byte| matches!(byte, 0x07 | b'\\'))
+            }
+            _ => None,
+        };
+        match end {
+            Some(end) => rest = after.get(end + 2..).unwrap_or_default(),
+            None => {
+                kept.push(*first);
+                rest = after;
+            }
+        }
+    }
+    kept
+}
+
+fn decoded(said: &[u8]) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut all = Vec::with_capacity(said.len());
+    let mut rest = said;
+    while let [first, after @ ..] = rest {
+        let escaped = match after {
+            [high, low, ..] if *first == b'%' => digit(*high).zip(digit(*low)).map(|(high, low)| high * 16 + low),
+            _ => None,
+        };
+        all.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    all
 }
 
 /// Letters of an escape are capitals or not: `%2f`, `%2F`, hexadecimal. Base64 may be spelt for a URL.
@@ -168,6 +244,28 @@ mod tests {
         assert_eq!(said(&map, "login desk-user with canary-of-a-map\n\n"), "login [REDACTED] with [REDACTED]");
         let pem = Value::text("-----BEGIN X-----\ncanaryline1\ncanaryline2\n-----END X-----\n");
         assert_eq!(said(&pem, "tail: canaryline2"), "tail: [REDACTED]");
+    }
+
+    #[test]
+    fn a_value_that_is_cut_by_what_nobody_sees_is_hidden_with_its_line() {
+        let value = Value::text("canary-of-a-hook");
+        let escaped: String = "canary-of-a-hook".bytes().map(|byte| format!("%{byte:02x}")).collect();
+        for cut in [
+            "canary\u{1b}[1m-of-a-hook",
+            "canary\u{1b}[0;31;1m-of\u{1b}[m-a-hook",
+            "canary\u{1b}-of-a-hook",
+            "canary\u{1b}]0;title\u{7}-of-a-hook",
+            "canary-of\r-a-hook",
+            "canary\0-of-a-hook",
+            "canary\u{200b}-of-\u{feff}a-hook",
+            "ca\u{202e}nary-of-a-hook",
+            &escaped,
+            "can%61ry-of-%61-hook",
+            "can%1b%5b1m%61ry-of-a-hook",
+        ] {
+            assert_eq!(said(&value, &format!("key {cut} is set")), REDACTED, "{cut:?}");
+        }
+        assert_eq!(said(&value, "key \u{1b}[1mcanary\u{1b}[m is 100%25"), "key <1b>[1mcanary<1b>[m is 100%25");
     }
 
     #[test]

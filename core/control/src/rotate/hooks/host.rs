@@ -1,7 +1,7 @@
-//! `quarterdeck hook-host PARENT -- PROGRAM…`: stands between a runner and its hook, so that a hook never outlives a
-//! runner that is killed. Refuses to be started by anybody else, and to read what is meant for the hook.
+//! `quarterdeck hook-host PARENT MILLISECONDS -- PROGRAM…`: stands between a runner and its hook, so that a hook never outlives a
+//! runner that is killed, nor its time. Refuses to be started by anybody else, and to read what is meant for the hook.
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
     Pid, PidfdFlags, Signal, getpid, getppid, kill_current_process_group, kill_process, pidfd_open, setsid,
 };
@@ -12,6 +12,8 @@ use std::process::{Command, ExitStatus};
 
 /// The verb; only the program itself says it.
 pub(super) const VERB: &str = "hook-host";
+/// So often it looks at the clock.
+const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 /// As a shell tells it.
 const NOT_THERE: u8 = 127;
 const NOT_TO_BE_RUN: u8 = 126;
@@ -20,7 +22,10 @@ const NOT_TO_BE_RUN: u8 = 126;
 pub fn hook_host() -> u8 {
     let mut words = std::env::args_os().skip(2);
     let parent = words.next().and_then(|pid| pid.to_str()?.parse().ok()).and_then(Pid::from_raw);
-    let (Some(parent), Some(program)) = (parent, words.nth(1)) else { return not_for_people() };
+    let within = words.next().and_then(|ms| ms.to_str()?.parse::<u64>().ok());
+    let (Some(parent), Some(within), Some(program)) = (parent, within, words.nth(1)) else { return not_for_people() };
+    // By the boot clock: a machine that sleeps, and a process that is stopped, take their time from it.
+    let end = quarterdeck_clock::moment().boot_ns.saturating_add(within.saturating_mul(1_000_000));
     let Ok(held) = pidfd_open(parent, PidfdFlags::empty()) else { return not_for_people() };
     // Held first: a number that is our parent's now is that of the process that is held.
     if getppid() != Some(parent) {
@@ -41,7 +46,11 @@ pub fn hook_host() -> u8 {
     let Ok(ended) = pidfd_open(Pid::from_child(&hook), PidfdFlags::empty()) else { end_all() };
     loop {
         let mut both = [PollFd::new(&held, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
-        match poll(&mut both, None) {
+        if quarterdeck_clock::moment().boot_ns >= end {
+            end_all();
+        }
+        match poll(&mut both, Some(&LOOKS)) {
+            Ok(0) => {}
             Err(rustix::io::Errno::INTR) => {}
             Ok(_) if !both[1].revents().is_empty() => break,
             Ok(_) | Err(_) => end_all(),
@@ -64,7 +73,7 @@ fn let_go_of_its_streams() {
     }
 }
 
-/// The runner is gone: so is all of its hook, and this.
+/// The runner is gone, or the time is over: so is all of its hook, and this.
 fn end_all() -> ! {
     let _ = kill_current_process_group(Signal::KILL);
     std::process::exit(1)
