@@ -1,7 +1,7 @@
 //! The values that were made through us, one line each: version, fingerprint, who, when, and how each ended. Kept after
 //! the value is gone (R3.8). Refuses values, and to grow without end: the journal has every line.
 
-use crate::rotate::{Fact, Rotation, Step};
+use crate::rotate::{Fact, Rotation, Step, unit};
 use crate::state::{State, Written};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,19 @@ impl State {
     /// What the journal knows of one version.
     pub fn made_as(&self, layer: &str, name: &str, version: &str) -> Option<&Made> {
         self.made(layer, name).iter().rev().find(|made| made.version.as_deref() == Some(version))
+    }
+
+    /// What the journal knows of the values of a map and of each key in it, with the name that each went by, oldest first:
+    /// they share the map's versions.
+    pub fn made_in_unit<'a>(&'a self, layer: &str, name: &str) -> Vec<(&'a str, &'a Made)> {
+        let (whole, key_of) = (Self::key(layer, unit(name)), format!("{}#", Self::key(layer, unit(name))));
+        let shares = |key: &&String| **key == whole || key.starts_with(&key_of);
+        let lists = self.made.iter().filter(|(key, _)| shares(key));
+        let name_of = |key: &'a String| key.get(layer.len() + 1..).unwrap_or(key);
+        let mut found: Vec<_> =
+            lists.flat_map(|(key, list)| list.iter().map(move |made| (name_of(key), made))).collect();
+        found.sort_by_key(|(_, made)| made.at);
+        found
     }
 
     pub(crate) fn note_written(&mut self, layer: &str, name: &str, written: &Written) {

@@ -131,3 +131,18 @@ fn only_critical_events_change_a_rotation_and_nothing_that_cannot_follow() {
     again.fold(&told(60, &planned(plan(), "id-9", None)));
     assert_eq!(again, state, "one at a time");
 }
+
+#[test]
+fn a_map_and_its_keys_share_their_versions() {
+    let mut state = State::default();
+    let made =
+        |second, version: &str| Made { version: Some(version.into()), at: Some(moment(second).utc), ..Made::default() };
+    for (name, second, version) in [("desk#b", 3, "3"), ("desk", 1, "1"), ("desk#a", 2, "2"), ("desktop", 4, "1")] {
+        state.keep("aws", name, made(second, version));
+    }
+    for name in ["desk", "desk#a"] {
+        let told: Vec<_> = state.made_in_unit("aws", name).iter().map(|(name, made)| (*name, made.at)).collect();
+        let at = |second| Some(moment(second).utc);
+        assert_eq!(told, [("desk", at(1)), ("desk#a", at(2)), ("desk#b", at(3))]);
+    }
+}

@@ -12,7 +12,7 @@ use quarterdeck_control::{ErrorKind, Expected, SecretBytes, VersionId};
 use quarterdeck_domain::request::{Purpose, Request, Target};
 use quarterdeck_domain::sanitise;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A version as it is compared: its keys when it is a map, else the whole under an empty name.
 type Parts = BTreeMap<String, SecretBytes>;
@@ -26,15 +26,17 @@ pub(super) fn run(common: &Common, name: &str, layer: Option<&str>, versions: [&
     let (told, by) = match (parts(&control, &target, one), parts(&control, &target, two)) {
         (Ok(before), Ok(after)) => (compare(&before, &after), "value"),
         (Err(error), _) | (_, Err(error)) => match recorded(&control, &target, versions) {
-            Some(told) => (vec![told], "fingerprint"),
+            Some(told) => (told, "fingerprint"),
             None => return Err(error),
         },
     };
+    // Where only some keys are known by their fingerprints nobody knows of the others.
+    let is_whole = by == "value" || told.iter().all(|(key, _)| key.is_empty());
     let differ = told.iter().any(|(_, word)| *word != SAME);
     if common.json {
         let keys: Vec<Value> = told.iter().map(|(key, word)| json!({ "key": key, "is": word })).collect();
         output::data(&json!({
-            "name": target.name, "layer": target.layer, "versions": versions, "same": !differ, "by": by, "keys": keys,
+            "name": target.name, "layer": target.layer, "versions": versions, "same": (differ || is_whole).then_some(!differ), "by": by, "keys": keys,
         }));
         return Ok(0);
     }
@@ -44,6 +46,9 @@ pub(super) fn run(common: &Common, name: &str, layer: Option<&str>, versions: [&
     let how = if by == "value" { "" } else { ", by the fingerprints that the journal keeps" };
     output::text(&format!("{} in {}, versions {one} and {two}{how}:", tame(&target.name), target.layer));
     output::text(&output::table(&cells));
+    if !is_whole {
+        output::text("of its other keys nothing is known any more");
+    }
     Ok(0)
 }
 
@@ -52,16 +57,26 @@ const OTHER: &str = "other";
 const FIRST: &str = "only in first";
 const SECOND: &str = "only in second";
 
-/// By what the journal keeps of both, where one of them can't be read any more.
-fn recorded(control: &Control, target: &Target, versions: [&str; 2]) -> Option<(String, &'static str)> {
+/// By what the journal keeps of both, where one of them can't be read any more: of the whole, else of the keys in it.
+fn recorded(control: &Control, target: &Target, versions: [&str; 2]) -> Option<Vec<(String, &'static str)>> {
     let state = control.state();
-    let of = |version| state.made_as(&target.layer, &target.name, version)?.fingerprint.as_ref();
-    let (one, two) = (of(versions[0])?, of(versions[1])?);
-    Some((String::new(), if one == two { SAME } else { OTHER }))
+    let of = |name: &str, version| state.made_as(&target.layer, name, version)?.fingerprint.clone();
+    let compared = |name: &str| {
+        let (one, two) = (of(name, versions[0])?, of(name, versions[1])?);
+        Some(if one == two { SAME } else { OTHER })
+    };
+    if let Some(whole) = compared(&target.name) {
+        return Some(vec![(String::new(), whole)]);
+    }
+    let named = state.made_in_unit(&target.layer, &target.name);
+    let keys: BTreeSet<&str> =
+        named.iter().filter_map(|(name, _)| name.strip_prefix(target.name.as_str())?.strip_prefix('#')).collect();
+    let told = keys.into_iter().filter_map(|key| Some((key.to_owned(), compared(&format!("{}#{key}", target.name))?)));
+    Some(told.collect::<Vec<_>>()).filter(|told| !told.is_empty())
 }
 
 fn compare(before: &Parts, after: &Parts) -> Vec<(String, &'static str)> {
-    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let word = |key: &String| match (before.get(key), after.get(key)) {
         (Some(one), Some(two)) if one == two => SAME,
         (Some(_), Some(_)) => OTHER,

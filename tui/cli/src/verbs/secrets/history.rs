@@ -23,22 +23,22 @@ pub(super) fn run(common: &Common, name: &str, layer: Option<&str>) -> Outcome {
     let now = Timestamp::now();
     let detail = control.inspect(&target)?;
     let state = control.state();
-    let made = state.made(&target.layer, &target.name);
+    let made = state.made_in_unit(&target.layer, &target.name);
     if common.json {
-        output::data(&data(&detail, made, now));
+        output::data(&data(&detail, &made, now));
     } else {
-        text(&detail, made, now);
+        text(&detail, &made, now);
     }
     Ok(0)
 }
 
-fn data(detail: &SecretDetail, made: &[Made], now: Timestamp) -> Value {
+fn data(detail: &SecretDetail, made: &[Named<'_>], now: Timestamp) -> Value {
     let pairs = |pairs: &[(String, String)]| -> Value {
         pairs.iter().map(|(label, text)| (label.clone(), json!(text))).collect::<serde_json::Map<_, _>>().into()
     };
     json!({
         "name": detail.name, "layer": detail.layer,
-        "versions": detail.versions.iter().map(|row| version(row, made_as(made, &row.id), now)).collect::<Vec<_>>(),
+        "versions": detail.versions.iter().map(|row| version(row, made_as(detail, made, &row.id), now)).collect::<Vec<_>>(),
         "recorded": gone(detail, made).map(recorded).collect::<Vec<_>>(),
         "holders": detail.holders.iter().enumerate().map(|(at, holder)| json!({
             "layer": holder.layer, "name": holder.name, "version": holder.version, "wins": at == 0,
@@ -49,19 +49,24 @@ fn data(detail: &SecretDetail, made: &[Made], now: Timestamp) -> Value {
     })
 }
 
-/// What the journal knows of a version: the last that had that name.
-fn made_as<'a>(made: &'a [Made], version: &str) -> Option<&'a Made> {
-    made.iter().rev().find(|made| made.version.as_deref() == Some(version))
+/// A value and the name that it went by: the secret's, its map's, or that of a key in the map.
+type Named<'a> = (&'a str, &'a Made);
+
+/// What the journal knows of a version: the last that had that number, the secret's own before another key's.
+fn made_as<'a>(detail: &SecretDetail, made: &[Named<'a>], version: &str) -> Option<Named<'a>> {
+    let of = || made.iter().rev().filter(|(_, made)| made.version.as_deref() == Some(version));
+    of().find(|(name, _)| *name == detail.name).or_else(|| of().next()).copied()
 }
 
 /// What the journal knows and the backend tells no more, newest first (R3.8).
-fn gone<'a>(detail: &'a SecretDetail, made: &'a [Made]) -> impl Iterator<Item = &'a Made> {
-    let is_told = |made: &&Made| detail.versions.iter().any(|row| made.version.as_deref() == Some(row.id.as_str()));
-    made.iter().rev().filter(move |made| !is_told(made))
+fn gone<'a>(detail: &'a SecretDetail, made: &'a [Named<'a>]) -> impl Iterator<Item = Named<'a>> {
+    let is_told = |made: &Made| detail.versions.iter().any(|row| made.version.as_deref() == Some(row.id.as_str()));
+    made.iter().rev().filter(move |(_, made)| !is_told(made)).copied()
 }
 
-fn recorded(made: &Made) -> Value {
+fn recorded((name, made): Named<'_>) -> Value {
     json!({
+        "name": name,
         "id": made.version,
         "fingerprint": made.fingerprint,
         "made_at": made.at.map(|at| at.to_string()),
@@ -73,7 +78,7 @@ fn recorded(made: &Made) -> Value {
 }
 
 /// `by carol in R-27, retired 3 d 04 h ago by dan`
-fn words(made: &Made, now: Timestamp) -> String {
+fn words((_, made): Named<'_>, now: Timestamp) -> String {
     let by = made.by.as_deref().map_or_else(|| "not made here".to_owned(), |by| format!("by {}", tame(by)));
     let rotation = made.rotation.map_or_else(String::new, |number| format!(" in R-{number}"));
     let retired = made.retired.as_ref().map_or_else(String::new, |(at, by)| {
@@ -82,11 +87,19 @@ fn words(made: &Made, now: Timestamp) -> String {
     format!("{by}{rotation}{retired}")
 }
 
-fn fingerprint(made: Option<&Made>) -> String {
-    made.and_then(|made| made.fingerprint.clone()).unwrap_or_else(|| "-".into())
+/// Of another name's value with that name: `#password 98296cd88e27daeb`.
+fn fingerprint(detail: &SecretDetail, made: Option<Named<'_>>) -> String {
+    let Some((name, Some(fingerprint))) = made.map(|(name, made)| (name, made.fingerprint.as_ref())) else {
+        return "-".into();
+    };
+    match name.split_once('#') {
+        _ if name == detail.name => fingerprint.clone(),
+        Some((_, key)) => format!("#{} {fingerprint}", tame(key)),
+        None => format!("whole {fingerprint}"),
+    }
 }
 
-fn version(row: &VersionRow, made: Option<&Made>, now: Timestamp) -> Value {
+fn version(row: &VersionRow, made: Option<Named<'_>>, now: Timestamp) -> Value {
     json!({
         "recorded": made.map(recorded),
         "id": row.id, "stage": word(row.stage), "labels": row.labels, "gone": word(row.gone),
@@ -102,20 +115,20 @@ fn seconds(age: Age, now: Timestamp) -> Option<i64> {
     age.at(now).map(|age| age.as_secs())
 }
 
-fn text(detail: &SecretDetail, made: &[Made], now: Timestamp) {
+fn text(detail: &SecretDetail, made: &[Named<'_>], now: Timestamp) {
     output::text(&format!("{} in {}", tame(&detail.name), detail.layer));
     let header = ["VERSION", "STAGE", "AGE", "FINGERPRINT", "MADE", "LABELS"].map(str::to_owned).to_vec();
     let cells = detail.versions.iter().map(|row| {
         let place = [row.stage, row.gone].into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ");
         let place = if place.is_empty() { "-".to_owned() } else { place };
-        let made = made_as(made, &row.id);
+        let made = made_as(detail, made, &row.id);
         let by = made.map_or_else(|| "-".to_owned(), |made| words(made, now));
-        vec![tame(&row.id), place, rows::age(row.age, now), fingerprint(made), by, tame(&row.labels.join(", "))]
+        vec![tame(&row.id), place, rows::age(row.age, now), fingerprint(detail, made), by, tame(&row.labels.join(", "))]
     });
     let kept = gone(detail, made).map(|made| {
-        let age = made.at.map_or_else(|| "-".to_owned(), |at| rows::span(now.duration_since(at)));
-        let id = made.version.as_deref().unwrap_or("-");
-        vec![tame(id), "recorded".to_owned(), age, fingerprint(Some(made)), words(made, now), String::new()]
+        let age = made.1.at.map_or_else(|| "-".to_owned(), |at| rows::span(now.duration_since(at)));
+        let id = made.1.version.as_deref().unwrap_or("-");
+        vec![tame(id), "recorded".to_owned(), age, fingerprint(detail, Some(made)), words(made, now), String::new()]
     });
     let cells = cells.chain(kept);
     output::text(&output::table(&std::iter::once(header).chain(cells).collect::<Vec<_>>()));
