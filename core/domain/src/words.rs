@@ -28,6 +28,11 @@ pub const WORDS: &[Word] = &[
     word("journal", "our own log: append-only, each line chained to the one before", ""),
     word("severity", "CRITICAL, MAJOR, MINOR or info; P0, P1, P2, none", ""),
     word("rotate", "to make a new version of a secret", ""),
+    word(
+        "rotation",
+        "all that brings one new value in, from plan to end; R-27 is its number, and steps are what it is made of",
+        "",
+    ),
     word("rekey", "to seal the Fernet file with a new key; 'rotate-key' is its alias", ""),
     word("due", "the date by which a secret is to be rotated; due soon is its last tenth", "expired"),
     word("age", "the time since the value was made: from the journal or the backend; '>=' is a lower bound", ""),

@@ -53,7 +53,7 @@ In Production [person], [plugins], [layers], [secret], [rotate], [boundary], [ba
   scheduled = false                               errors = 3
   [secret.set]                                    within = \"60s\"
   by = \"person\"                                   sources = [\"orders\"]
-  tell = \"make a key at the broker's portal\"
+  tell = \"activate the new key at the portal\"
   [secret.test]                                   [secret.revoke]
   command = [\"/usr/local/bin/ibkr-login\"]         http.url = \"https://broker.example.com/key\"
   within = \"20s\"                                  http.method = \"DELETE\"
@@ -62,6 +62,7 @@ In Production [person], [plugins], [layers], [secret], [rotate], [boundary], [ba
 
 Generators: password:N, password:N:SIGNS, hex:N, base64:N, base64url:N, fernet, ed25519, uuid, typed, or
 { command = [\"/usr/local/bin/make-key\"] }. Hooks: command, http, vault_token = \"https://vault:8200\", by = \"person\".
+A revoke by a person has 'undo' too: how the NEW value is made invalid on the way back.
 How a rotation goes: docs/rotation.md.
 Settings of vault and aws: docs/vault.md, docs/aws.md.
 'quarterdeck config check' names what is wrong, with its line.";
@@ -75,16 +76,34 @@ A key is looked for in the layers from the highest to the lowest; the first that
   yaml     secrets.yaml or [backend.yaml] path; a secret found there is a warning
 A layer that can't be read is an error in Production, and a loud warning elsewhere.";
 
+const ROTATION: &str = "\
+A rotation brings a new value in while the old one still works, and takes the old one away when nobody needs it any more.
+  confirm > check > stage > set > test > promote > unstage > grace > retire > verify > drop; back: restore > revoke > discard
+Where it stands:
+  IN GRACE        old and new are both valid; 'rotate rollback' leads back
+  RETIRE OVERDUE  grace is over and a reader still uses the old value; 'rotate retire' cuts it off
+  ROLLED BACK     the new value failed: the old one is current
+  LOST            somebody else changed the secret meanwhile: theirs stays
+  STUCK           it goes no further without a person: mend it, then 'rotate resume', or 'rotate done'
+What it needs once, in your own configuration: how a new value comes about.
+  [[secret]]
+  name = \"qa/app/webhook\"
+  generator = \"password:32\"
+Verbs: 'quarterdeck help rotate'. Keys and hooks: 'quarterdeck help configuration'. The whole of it: docs/rotation.md.";
+
 /// Explains.
 pub(crate) fn run(verb: &Help) -> Outcome {
     let Some(word) = verb.word.as_deref() else {
         output::text(&Line::command().render_long_help().to_string());
-        output::text("Topics: configuration, layers, errors, words. Any word of the screen: quarterdeck help WORD");
+        output::text(
+            "Topics: configuration, layers, rotation, errors, words. Any word of the screen: quarterdeck help WORD",
+        );
         return Ok(0);
     };
     match word {
         "configuration" => output::text(CONFIGURATION),
         "layers" => output::text(LAYERS),
+        "rotation" => output::text(ROTATION),
         "errors" => {
             let cells = ERRORS.iter().map(|error| [error.code, error.means, error.remedy].map(str::to_owned).to_vec());
             output::text(&output::table(&cells.collect::<Vec<_>>()));
