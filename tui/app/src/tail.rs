@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Most lines held.
 const MOST_LINES: usize = 20_000;
 /// Most memory held by lines, bytes.
-const MOST_BYTES: usize = 5 * 1024 * 1024;
+const MOST_BYTES: usize = 19 * 256 * 1024;
 
 /// A line that was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

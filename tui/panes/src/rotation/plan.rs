@@ -130,7 +130,7 @@ fn steps(row: &PlanRow, width: u16) -> Vec<Line> {
     for (step, says) in &row.steps {
         let person = row.plan.hook(*step).is_some_and(quarterdeck_domain::rotate::Hook::is_by_person);
         let role = if person && !matches!(step, Step::Check | Step::Verify) { Role::DueSoon } else { Role::Text };
-        lines.extend(marked(&format!("   {step}"), LABEL, says, role, width, 3));
+        lines.extend(marked(&format!("   {step}"), LABEL, &words::short_ids(says), role, width, 3));
     }
     lines
 }
