@@ -14,6 +14,7 @@ fn asked(hook: &Hook, step: Step, value: &Value) -> (&'static str, String) {
     match run(hook, &errand) {
         Answered::Yes { note, .. } => ("yes", note),
         Answered::No { why, .. } => ("no", why),
+        Answered::Absent { why, .. } => ("absent", why),
         Answered::Trouble { why, .. } => ("trouble", why),
     }
 }

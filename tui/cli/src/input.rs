@@ -7,8 +7,9 @@ use std::io::{BufRead, Read, Write};
 /// Largest value that is read, in bytes.
 const MOST: u64 = 16 << 20;
 
-/// A value. One newline at its end, as `echo` and Enter leave it, is not part of it.
-pub(crate) fn value(of: &str) -> Result<Vec<u8>, Trouble> {
+/// A value for a command, whose words are given so that whoever gave none is told how. One newline at its end, as `echo`
+/// and Enter leave it, is not part of it.
+pub(crate) fn value(of: &str, command: &str) -> Result<Vec<u8>, Trouble> {
     let stdin = std::io::stdin();
     // Room for most values, so that a growing vector leaves no copies of a secret behind.
     let mut bytes = Vec::with_capacity(64 << 10);
@@ -35,16 +36,17 @@ pub(crate) fn value(of: &str) -> Result<Vec<u8>, Trouble> {
         }
     }
     if bytes.is_empty() {
-        return Err(nothing());
+        return Err(nothing(command));
     }
     Ok(bytes)
 }
 
 /// An empty value is none.
-pub(crate) fn nothing() -> Trouble {
-    Trouble::usage(
-        "no value was given\n  next:  type it at the prompt, or pipe it in: printf %s \"$VALUE\" | quarterdeck secrets set NAME",
-    )
+pub(crate) fn nothing(command: &str) -> Trouble {
+    let command = crate::output::one_line(command);
+    Trouble::usage(format!(
+        "no value was given\n  next:  type it at the prompt, or pipe it in: printf %s \"$VALUE\" | quarterdeck {command}"
+    ))
 }
 
 /// A prompt that can't be shown is no reason to stop.

@@ -48,6 +48,8 @@ pub(super) struct Stop {
 /// What an effect came to, or why it failed.
 pub(super) type Outcome = Result<Came, Stop>;
 
+/// What the check says of a value that is not accepted where it is used.
+pub(super) const REFUSED: &str = "is refused already";
 /// Longest text of a fact, in characters.
 const LONGEST: usize = 400;
 /// Who did what a hook does.
@@ -112,6 +114,11 @@ pub(super) fn renewed() -> Outcome {
 /// A random UUID: the backend's token for a value.
 pub(super) fn uuid() -> std::io::Result<String> {
     Ok(uuid::Builder::from_random_bytes(random::<16>()?).into_uuid().to_string())
+}
+
+/// True when the old value was refused where it is used before anything was done.
+pub(super) fn was_refused(rotation: &Rotation) -> bool {
+    rotation.past.iter().any(|past| past.step == Step::Check && !past.failed && past.note.contains(REFUSED))
 }
 
 /// `: note`, where there is one.

@@ -12,10 +12,9 @@ use crate::serve::Control;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_domain::audit::AuditLine;
 use quarterdeck_domain::catalogue::EventKind;
-use quarterdeck_domain::decide::{Decision, Situation, decide};
 use quarterdeck_domain::event::Detail;
 use quarterdeck_domain::kill::Moment;
-use quarterdeck_domain::request::{Request, Target};
+use quarterdeck_domain::request::Target;
 use quarterdeck_domain::rotate::{Effect, Generator, Next, Question, Rotation, RotationRow, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -196,17 +195,8 @@ impl Shared {
     /// True where this session may change the secret, and has the layer that it is in.
     fn may_act(&self, rotation: &Rotation) -> bool {
         let control = &self.control;
-        let is_here = control.mount(&rotation.target().layer).is_ok_and(|mount| !mount.is_missing());
-        let look_only = control.look_only();
-        let situation = Situation {
-            who: &control.who,
-            environment: control.config.environment,
-            look_only: look_only.as_deref(),
-            classes: &control.classes,
-            boundary: &control.boundary,
-        };
-        let steer = Request::Steer { target: rotation.target().clone(), number: rotation.number };
-        is_here && look_only.is_none() && (self.schedules || decide(&situation, &steer) == Decision::Permit)
+        let is_here = || control.mount(&rotation.target().layer).is_ok_and(|mount| !mount.is_missing());
+        control.look_only().is_none() && if self.schedules { is_here() } else { control.may_carry(rotation) }
     }
 
     /// True when nobody's word counts, and no run of it failed here a moment ago.
@@ -231,7 +221,9 @@ impl Shared {
             Next::Do(Effect::EndGrace) if rotation.held.is_some() => moved_on(),
             Next::Do(_) => !is_anothers_to_type(rotation, now),
             Next::Ask(Question::Retire { .. }) => moved_on(),
-            Next::Ask(_) | Next::Wait { .. } | Next::Over => false,
+            // Both values are valid: it is watched whether somebody else changes it.
+            Next::Wait { .. } => rotation.is_in_grace() && rotation.step == Step::Grace,
+            Next::Ask(_) | Next::Over => false,
         }
     }
 

@@ -2,8 +2,8 @@
 //! revoke what is current, and to make two values under one id.
 
 use super::came::{
-    Came, Outcome, Stop, after, asked, by_hook, done, failed, gone, hook_failed, is_doubtful, never, renewed, told,
-    trouble,
+    Came, Outcome, REFUSED, Stop, after, asked, by_hook, done, failed, gone, hook_failed, is_doubtful, never, renewed,
+    told, trouble,
 };
 use super::hooks::{Answered, Errand};
 use super::readers::Readers;
@@ -26,6 +26,8 @@ pub(super) struct Hands<'a> {
     pub(super) typed: Option<Value>,
     /// The value that was made under an id, until it is stored.
     pub(super) made: Option<(String, Value)>,
+    /// The value that is made known where it is used, and its version.
+    pub(super) set: Option<(String, Value)>,
 }
 
 impl Hands<'_> {
@@ -60,7 +62,7 @@ impl Hands<'_> {
             Effect::Check => self.check(&shelf),
             Effect::FindStaged { id } => self.find_staged(&shelf, id),
             Effect::Stage { id } => self.stage(&shelf, id),
-            Effect::Set { .. } => self.try_new(&shelf, Step::Set),
+            Effect::Set { .. } => self.set(&shelf),
             Effect::Test { .. } => self.try_new(&shelf, Step::Test),
             Effect::Promote { new, from } => self.promote(&shelf, new, from),
             Effect::Unstage { new } => unstage(&shelf, new),
@@ -69,7 +71,7 @@ impl Hands<'_> {
             Effect::Drop { old, .. } => drop_old(&shelf, old),
             Effect::Restore { old, .. } => restore(&shelf, old),
             Effect::Revoke { .. } => self.revoke(&shelf),
-            Effect::Discard { ids, .. } => discard(&shelf, ids),
+            Effect::Discard { ids, .. } => discard(self.control, &shelf, ids),
             Effect::Renew | Effect::EndGrace | Effect::End(_) => Err(never(rotation, "that is no backend's")),
         }
     }
@@ -92,8 +94,8 @@ impl Hands<'_> {
                 let errand = self.errand(shelf, Step::Check, &found.0, &reading.value);
                 match (self.world.hook)(hook, &Errand { old: Some(&reading.value), ..errand }) {
                     Answered::Yes { note, .. } => format!("version {found} is accepted{}", after(&note)),
-                    Answered::No { why, .. } => format!("version {found} is refused already{}", after(&why)),
-                    Answered::Trouble { why, .. } => return Err(hook_failed(Failing::Trouble, &why)),
+                    Answered::No { why, .. } => format!("WARNING: version {found} {REFUSED}{}", after(&why)),
+                    other => return Err(unanswered(rotation, other)),
                 }
             }
             _ => format!("version {found} is current"),
@@ -158,6 +160,12 @@ impl Hands<'_> {
         let (grace, by) = (None, shelf.mount.layer.clone());
         let note = format!("version {version} is pending{}", after(&public));
         Came::Done { version: Some(version.0), fingerprint: Some(fingerprint), grace, by, note }
+    }
+
+    /// What was made known is kept: see `late`.
+    fn set(&mut self, shelf: &Shelf<'_>) -> Outcome {
+        self.set = asked(shelf.rotation, shelf.ours())?;
+        self.try_new(shelf, Step::Set)
     }
 
     /// Set and test: the new value goes to where it is used.
@@ -239,7 +247,7 @@ impl Hands<'_> {
             Answered::No { why, .. } => {
                 return Err(hook_failed(Failing::Refused, &format!("the new value is refused{}", after(&why))));
             }
-            Answered::Trouble { why, .. } => return Err(hook_failed(Failing::Trouble, &why)),
+            other => return Err(unanswered(rotation, other)),
         }
         let (Some(old), Some(_)) = (&old, &rotation.plan.revoke) else {
             return Ok(by_hook("the new value is accepted"));
@@ -247,7 +255,7 @@ impl Hands<'_> {
         match (self.world.hook)(hook, &both(&rotation.plan.from, old)) {
             Answered::Yes { .. } => Err(hook_failed(Failing::Refused, "the old value is still accepted")),
             Answered::No { .. } => Ok(by_hook("the new value is accepted, the old one refused")),
-            Answered::Trouble { why, .. } => Err(hook_failed(Failing::Trouble, &why)),
+            other => Err(unanswered(rotation, other)),
         }
     }
 
@@ -310,7 +318,7 @@ impl Hands<'_> {
         Fact::GraceOver { readers }.into()
     }
 
-    fn errand<'a>(&'a self, shelf: &'a Shelf<'_>, step: Step, version: &'a str, value: &'a Value) -> Errand<'a> {
+    pub(super) fn errand<'a>(&'a self, shelf: &'a Shelf<'_>, step: Step, version: &'a str, value: &'a Value) -> Errand<'a> {
         Errand {
             rotation: &shelf.label,
             id: &shelf.rotation.id,
@@ -331,9 +339,21 @@ impl Hands<'_> {
         };
         match (self.world.hook)(hook, errand) {
             Answered::Yes { note, .. } => Ok(by_hook(&note)),
-            Answered::No { why, .. } => Err(hook_failed(Failing::Refused, &why)),
-            Answered::Trouble { why, .. } => Err(hook_failed(Failing::Trouble, &why)),
+            other => Err(unanswered(rotation, other)),
         }
+    }
+}
+
+/// A hook that says no is asked as often as the plan says, and with another value; one that is not there once more, for
+/// somebody may be putting it there.
+fn unanswered(rotation: &Rotation, answered: Answered) -> Stop {
+    match answered {
+        Answered::Absent { why, .. } if rotation.refusals + 1 < rotation.plan.limits.tries => {
+            hook_failed(Failing::Refused, &why)
+        }
+        Answered::Absent { why, .. } => hook_failed(Failing::Never, &why),
+        Answered::Yes { note: why, .. } | Answered::No { why, .. } => hook_failed(Failing::Refused, &why),
+        Answered::Trouble { why, .. } => hook_failed(Failing::Trouble, &why),
     }
 }
 

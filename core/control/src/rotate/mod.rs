@@ -17,6 +17,7 @@ mod came;
 pub mod carrier;
 pub mod due;
 mod effects;
+mod late;
 pub mod generate;
 pub mod hooks;
 mod past;
@@ -40,7 +41,12 @@ use crate::failure::Failure;
 use crate::serve::Control;
 use quarterdeck_contract::Value;
 use quarterdeck_domain::request::Target;
-use quarterdeck_domain::rotate::{Ask, PlanRow, RotationRow, Step};
+use quarterdeck_domain::rotate::{Ask, PlanRow, Rotation, RotationRow, Step};
+
+/// True when the old value was refused where it is used before anything was done.
+pub fn was_refused_before(rotation: &Rotation) -> bool {
+    came::was_refused(rotation)
+}
 
 /// What a person gives to begin a rotation.
 #[derive(Debug)]

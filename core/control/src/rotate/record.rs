@@ -40,11 +40,19 @@ impl Unwritten {
 pub(super) enum Voice<'a> {
     /// A person's.
     Person,
-    /// A runner's, by its name.
-    Runner(&'a str),
+    /// A runner's: its name, and the program that it is in.
+    Runner {
+        /// The lease's name.
+        name: &'a str,
+        /// `cockpit`, `watch`, `rotate`.
+        program: &'a str,
+    },
     /// This program's, which saw it.
     Program,
 }
+
+/// The program that carries on whatever is under way, whoever started it.
+const WATCHER: &str = "watch";
 
 /// Writes one fact of one rotation; gives what it made of it.
 pub(super) fn record(
@@ -66,7 +74,7 @@ pub(super) fn take(
     span: SignedDuration,
     now: &Moment,
 ) -> Result<Rotation, Unwritten> {
-    record_if(control, number, Voice::Runner(runner), now, |rotation| match &rotation.lease {
+    record_if(control, number, Voice::Runner { name: runner, program }, now, |rotation| match &rotation.lease {
         Some(held) if held.runner != runner && !held.is_over(now) => Err(Unwritten::Carried(held.words())),
         _ => Ok(Fact::Taken { lease: lease(control, runner, program, span, now) }),
     })
@@ -145,7 +153,7 @@ fn record_if(
 impl<'a> Voice<'a> {
     fn runner(self) -> Option<&'a str> {
         match self {
-            Self::Runner(name) => Some(name),
+            Self::Runner { name, .. } => Some(name),
             Self::Person | Self::Program => None,
         }
     }
@@ -185,8 +193,10 @@ pub(super) fn about(
 ) -> Event {
     let ids = EventId { event: random_id("evt", 16), request: random_id("req", 12) };
     let actor = match voice {
+        // Whoever sits at a cockpit or a command line carries it out; a watcher does it for nobody in particular.
+        Voice::Runner { program, .. } if program != WATCHER => Actor::person(&control.who),
         Voice::Person => Actor::person(&control.who),
-        Voice::Runner(_) | Voice::Program => Actor::system(&control.who.session),
+        Voice::Runner { .. } | Voice::Program => Actor::system(&control.who.session),
     };
     let mut event = Event::new(kind, now.utc, ids, actor, control.config.environment).on(target.resource());
     event.action.resource_id = id.to_owned();

@@ -1,17 +1,23 @@
 //! One runner's work on one rotation: the next effect, told before and after, under a lease. Refuses to do what its
 //! lease no longer covers.
 
-use super::came::{Came, Outcome, Stop};
+use super::came::{Came, Outcome, Stop, plain};
 use super::effects::Hands;
+use super::late::make_good;
 use super::readers::Readers;
-use super::record::{Unwritten, Voice, record, take};
+use super::record::{Unwritten, Voice, about, record, take};
+use super::settle::lost;
+use super::stands::Shelf;
 use super::world::World;
 use crate::failure::Failure;
 use crate::serve::Control;
 use jiff::SignedDuration;
 use quarterdeck_contract::Value;
+use quarterdeck_domain::catalogue::EventKind;
+use quarterdeck_domain::event::{Detail, Status};
 use quarterdeck_domain::kill::{Due, Moment};
 use quarterdeck_domain::rotate::{Effect, Ending, Fact, Hook, LEASE, Lease, Next, PATIENCE, Question, Rotation, Step};
+use quarterdeck_domain::version::Known;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
@@ -36,6 +42,8 @@ const LOOKS: Duration = Duration::from_millis(200);
 const RENEWS: Duration = Duration::from_secs(10);
 /// A lease that has less left is renewed before anything is done.
 const LEAST: SignedDuration = SignedDuration::from_secs(20);
+/// So often it looks in grace whether its value still is the current one; at once where the journal tells of a change.
+const INSPECTS: SignedDuration = SignedDuration::from_secs(30);
 /// What a lease covers beyond the time that a hook may take.
 const BEYOND: SignedDuration = SignedDuration::from_secs(10);
 
@@ -70,8 +78,8 @@ pub(super) struct Errand<'a> {
 /// The same in another world than the real one.
 pub(super) fn run_in(world: World<'_>, errand: &Errand<'_>, typed: Option<Value>) -> Result<Stopped, Failure> {
     let Errand { control, readers, .. } = *errand;
-    let hands = Hands { control, world, readers, typed, made: None };
-    let stopped = Run { errand, world, hands, anchor: (world.now)() }.go();
+    let hands = Hands { control, world, readers, typed, made: None, set: None };
+    let stopped = Run { errand, world, hands, anchor: (world.now)(), inspected: None }.go();
     stopped.or_else(|end| match end {
         End::Stopped(stopped) => Ok(stopped),
         End::Failed(failure) => Err(failure),
@@ -96,6 +104,8 @@ struct Run<'a> {
     hands: Hands<'a>,
     /// The first moment at which this run looked at a deadline.
     anchor: Moment,
+    /// When it looked in grace whose value is current, and what the journal knew of changes then.
+    inspected: Option<(Moment, Option<Known>)>,
 }
 
 impl Run<'_> {
@@ -139,9 +149,12 @@ impl Run<'_> {
         })
     }
 
-    fn wait(&self, rotation: &Rotation, now: &Moment, left: SignedDuration) -> Result<(), End> {
+    fn wait(&mut self, rotation: &Rotation, now: &Moment, left: SignedDuration) -> Result<(), End> {
         if watch_errors(self.errand.control, rotation, self.errand.readers, now) {
             (self.errand.tell)();
+            return Ok(());
+        }
+        if rotation.is_in_grace() && rotation.step == Step::Grace && self.is_overtaken(rotation, now)? {
             return Ok(());
         }
         let is_mine = rotation.lease.as_ref().is_some_and(|lease| lease.runner == self.errand.runner);
@@ -155,6 +168,33 @@ impl Run<'_> {
         }
         (self.world.pass)(Duration::try_from(left).unwrap_or(LOOKS).min(LOOKS));
         Ok(())
+    }
+
+    /// Somebody made another value current while both of ours are valid: told at once, and not when grace is over.
+    fn is_overtaken(&mut self, rotation: &Rotation, now: &Moment) -> Result<bool, End> {
+        let control = self.errand.control;
+        let target = rotation.target();
+        let known = control.state().version(&target.layer, &target.name).cloned();
+        // What was promoted a moment ago need not be seen everywhere yet.
+        let is_fresh = rotation.promoted_at.is_some_and(|at| now.utc.duration_since(at).abs() < INSPECTS);
+        let is_early = match &self.inspected {
+            Some((at, then)) => *then == known && now.since(at) < INSPECTS,
+            None => is_fresh,
+        };
+        if self.inspected.is_none() || !is_early {
+            self.inspected = Some((now.clone(), known));
+        }
+        if is_early || found_lost(control, rotation).is_none() {
+            return Ok(false);
+        }
+        // Under a lease nobody leads it back meanwhile; who has one sees it as well.
+        match self.hold(rotation, now, LEASE) {
+            Err(End::Stopped(Stopped::Carried(_))) => return Ok(false),
+            held => held?,
+        }
+        let rotation = self.look()?;
+        let found = if rotation.is_in_grace() { found_lost(control, &rotation) } else { None };
+        found.map_or(Ok(false), |fact| self.tell(&fact))
     }
 
     fn act(&mut self, rotation: &Rotation, now: &Moment, effect: &Effect) -> Result<(), End> {
@@ -179,13 +219,36 @@ impl Run<'_> {
         let came = self.under_lease(rotation, effect, span);
         let now = (self.world.now)();
         quarterdeck_clock::passes(&format!("{step}:after"));
-        self.tell(&fact(rotation, effect, came, now.since(&began), &now)).map(|_| ()).map_err(|end| match end {
+        let told = self.tell(&fact(rotation, effect, came, now.since(&began), &now));
+        if step == Step::Set && matches!(told, Ok(false) | Err(End::Stopped(Stopped::Carried(_)))) {
+            self.make_good(rotation)?;
+        }
+        told.map(|_| ()).map_err(|end| match end {
             End::Failed(Failure::Unwritten { why }) => {
                 let done = format!("'{step}' of {} was carried out", rotation.name());
                 Failure::Unrecorded { done, why }.into()
             }
             other => other,
         })
+    }
+
+    /// What was made known too late is told: it is not this run's to tell as a fact any more.
+    fn make_good(&self, rotation: &Rotation) -> Result<(), End> {
+        let control = self.errand.control;
+        let _ = control.journal.catch_up();
+        let Some(what) = make_good(&self.hands, rotation, control.state().rotation(rotation.number)) else {
+            return Ok(());
+        };
+        let detail = Detail::Check { what: "a 'set' that ended too late".into(), count: 1, found: plain(&what) };
+        let (kind, now) = (EventKind::RotationStep, (self.world.now)());
+        let event = about(control, kind, &rotation.name(), rotation.target(), self.voice(), &now)
+            .came_out(Status::Failure, None, Some("LATE"))
+            .with(detail);
+        // It is said here all the same.
+        let _ = control.observe(event);
+        let asked = format!("carry {} on", rotation.name());
+        let next = format!("'quarterdeck rotate status {}' shows who carried it on meanwhile.", rotation.name());
+        Err(Failure::Forestalled { asked, what, next }.into())
     }
 
     /// Carries an effect out while another thread keeps the lease.
@@ -223,8 +286,8 @@ impl Run<'_> {
 
     /// Tells a fact; false where it can't follow any more what stands there.
     fn tell(&self, fact: &Fact) -> Result<bool, End> {
-        let Errand { control, number, runner, .. } = *self.errand;
-        match record(control, number, Voice::Runner(runner), fact, &(self.world.now)()) {
+        let Errand { control, number, .. } = *self.errand;
+        match record(control, number, self.voice(), fact, &(self.world.now)()) {
             Ok(_) => {
                 (self.errand.tell)();
                 Ok(true)
@@ -232,6 +295,10 @@ impl Run<'_> {
             Err(Unwritten::Illegal(_)) => Ok(false),
             Err(other) => Err(self.end_of(other)),
         }
+    }
+
+    fn voice(&self) -> Voice<'_> {
+        Voice::Runner { name: self.errand.runner, program: self.errand.program }
     }
 
     fn end_of(&self, unwritten: Unwritten) -> End {
@@ -248,7 +315,7 @@ impl Run<'_> {
         let state = control.state();
         let lease = state.rotation(number).and_then(|rotation| rotation.lease.as_ref());
         if lease.is_some_and(|lease| lease.runner == runner)
-            && record(control, number, Voice::Runner(runner), &Fact::LetGo, &(self.world.now)()).is_ok()
+            && record(control, number, self.voice(), &Fact::LetGo, &(self.world.now)()).is_ok()
         {
             (self.errand.tell)();
         }
@@ -304,6 +371,15 @@ fn fact(rotation: &Rotation, effect: &Effect, came: Outcome, took: SignedDuratio
             let again_at = now.utc.checked_add(wait).ok();
             Fact::Failed { step, how, by, why, again_at, took_ms }
         }
+    }
+}
+
+/// What is told where somebody else's value is current. A backend that can't say it now is asked again.
+fn found_lost(control: &Control, rotation: &Rotation) -> Option<Fact> {
+    let shelf = Shelf::of(control.mount(&rotation.target().layer).ok()?, rotation).ok()?.with(&control.key);
+    match lost(&shelf) {
+        Ok(Some(Came::Known(fact))) => Some(*fact),
+        _ => None,
     }
 }
 

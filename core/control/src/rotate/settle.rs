@@ -1,10 +1,11 @@
 //! The effects that take something away or put it back: unstage, drop, restore, discard. Refuses to touch what somebody
 //! else made current: then the rotation is lost.
 
-use super::came::{Came, Outcome, Stop, asked, done, done_with, failed, is_doubtful, trouble};
+use super::came::{Came, Outcome, Stop, asked, done, done_with, failed, is_doubtful, trouble, was_refused};
 use super::stands::{Current, Shelf, current, is_gone};
+use crate::serve::Control;
 use quarterdeck_contract::{BackendError, Stage, VersionId};
-use quarterdeck_domain::rotate::Fact;
+use quarterdeck_domain::rotate::{Course, Ending, Fact};
 
 /// That somebody else's value, or the old one, is where ours should be.
 pub(super) fn lost(shelf: &Shelf<'_>) -> Result<Option<Came>, Stop> {
@@ -43,7 +44,8 @@ pub(super) fn drop_old(shelf: &Shelf<'_>, old: &str) -> Outcome {
 pub(super) fn restore(shelf: &Shelf<'_>, old: &str) -> Outcome {
     let (rotation, mount) = (shelf.rotation, shelf.mount);
     let back = |version: VersionId| {
-        let note = format!("the old value is current, as version {version}");
+        let known = if was_refused(rotation) { "; WARNING: it was refused already before this rotation" } else { "" };
+        let note = format!("the old value is current, as version {version}{known}");
         Ok(done_with(shelf, version.0, note))
     };
     let from = match asked(rotation, shelf.whose())? {
@@ -63,7 +65,7 @@ pub(super) fn restore(shelf: &Shelf<'_>, old: &str) -> Outcome {
 }
 
 /// What stands under our ids leaves the backend, unless it is current.
-pub(super) fn discard(shelf: &Shelf<'_>, ids: &[String]) -> Outcome {
+pub(super) fn discard(control: &Control, shelf: &Shelf<'_>, ids: &[String]) -> Outcome {
     let (rotation, mount) = (shelf.rotation, shelf.mount);
     let inspection = asked(rotation, shelf.inspect())?;
     let current = current(&inspection);
@@ -81,7 +83,25 @@ pub(super) fn discard(shelf: &Shelf<'_>, ids: &[String]) -> Outcome {
             left += 1;
         }
     }
-    Ok(done(shelf, if left == 0 { "nothing of it was left".into() } else { "the new value is gone".into() }))
+    let note = if left == 0 { "nothing of it was left" } else { "the new value is gone" };
+    let is_lost = matches!(rotation.course, Course::Back { ending: Ending::Lost, .. });
+    let rest = if is_lost { what_is_left(control, shelf)? } else { String::new() };
+    Ok(done(shelf, format!("{note}{rest}")))
+}
+
+/// What a rotation that is lost leaves to a person: nobody has tried what is current, and nobody ends the old value.
+fn what_is_left(control: &Control, shelf: &Shelf<'_>) -> Result<String, Stop> {
+    let (rotation, target) = (shelf.rotation, shelf.rotation.target());
+    let version = match asked(rotation, shelf.whose())? {
+        Current::Old(version) => return Ok(format!("; the old value is current again, as version {version}")),
+        Current::Ours(version) => return Ok(format!("; the new value is current all the same, as version {version}")),
+        Current::Theirs(version) => version,
+    };
+    let state = control.state();
+    let made = state.made_as(&target.layer, &target.name, &version.0).and_then(|made| made.by.clone());
+    let by = made.map_or_else(|| "not made through here".to_owned(), |by| format!("made by {by}"));
+    let left: String = rotation.left_valid().iter().map(|left| format!("; {left}")).collect();
+    Ok(format!("; version {version}, {by}, was never tried: try it{left}"))
 }
 
 /// The versions that promoting made: as it was told; where nobody was told, what has the new value and came after the

@@ -16,8 +16,9 @@ pub(super) fn start(control: &Control, start: Start, program: &str) -> Result<Be
     let request = Request::Rotate { target: start.target.clone() };
     control.permit(&request)?;
     let asked = request.words();
-    if start.typed.as_ref().is_some_and(|value| value.bytes.is_empty()) {
-        return Err(declined(&asked, "the new value is empty".into(), "Type it again."));
+    if start.typed.as_ref().is_some_and(is_too_short) {
+        let what = format!("the new value is too short: at least {LEAST_TYPED} characters");
+        return Err(declined(&asked, what, "Type it again, whole."));
     }
     let row = plan::plan(control, &start.target)?;
     if let Some((number, by)) = &row.live {
@@ -59,6 +60,14 @@ pub(super) fn start(control: &Control, start: Start, program: &str) -> Result<Be
     })
 }
 
+/// A typed value that is shorter is a slip: what a broker issues is longer.
+const LEAST_TYPED: usize = 8;
+
+fn is_too_short(value: &Value) -> bool {
+    let bytes = value.bytes.expose();
+    std::str::from_utf8(bytes).map_or(bytes.len(), |text| text.chars().count()) < LEAST_TYPED
+}
+
 /// What is begun.
 pub(super) struct Beginning<'a> {
     pub(super) plan: Plan,
@@ -82,7 +91,7 @@ pub(super) fn begin_now(
     })?;
     let by = match voice {
         Voice::Person => control.who.person.as_str().to_owned(),
-        Voice::Runner(_) | Voice::Program => "schedule".to_owned(),
+        Voice::Runner { .. } | Voice::Program => "schedule".to_owned(),
     };
     let needs_nobody = plan.confirm.is_none();
     let planned = |number| {
@@ -132,4 +141,18 @@ fn forestalled(control: &Control, asked: &str, target: &Target) -> Option<Failur
         ),
         next: format!("'quarterdeck rotate status {name}' shows it."),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typed_value_has_as_many_characters_as_one_that_a_broker_issues() {
+        for (value, short) in
+            [("", true), ("1234567", true), ("12345678", false), ("äöüäöüä", true), ("äöüäöüäö", false)]
+        {
+            assert_eq!(is_too_short(&Value::text(value)), short, "{value}");
+        }
+    }
 }

@@ -2,10 +2,12 @@
 
 mod broker;
 mod carrying;
+mod changed;
 mod crashing;
 mod desk;
 mod failing;
 mod forward;
+mod last;
 mod past;
 mod racing;
 mod shelf;

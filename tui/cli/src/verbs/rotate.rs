@@ -63,6 +63,9 @@ fn resume(common: &Common, rotation: &str) -> Outcome {
             format!("{name} is over: {}\n  next:  'quarterdeck rotate start NAME' begins another", ending.word()),
         ));
     }
+    // Whoever carries it on changes the secret.
+    let target = row.rotation.target().clone();
+    control.permit(&Request::Steer { target, number: row.rotation.number })?;
     if row.rotation.stuck.is_some() || row.rotation.not_before.is_some() {
         control.rotation_ask(row.rotation.number, Ask::Resume, "")?;
     }
@@ -99,7 +102,9 @@ fn confirm(common: &Common, rotation: &str) -> Outcome {
         output::data(&json!({ "rotation": name, "confirmed": true, "signed": false }));
     } else {
         output::text(&format!("{name} is confirmed: recorded, unsigned"));
-        output::text(&format!("next: a watcher, or 'quarterdeck rotate resume {name}', carries it on"));
+        let carried = format!("next: a watcher, or 'quarterdeck rotate resume {name}'");
+        let by = if control.may_carry(&row.rotation) { "" } else { " by somebody who may change this secret" };
+        output::text(&format!("{carried}{by}, carries it on"));
     }
     Ok(0)
 }

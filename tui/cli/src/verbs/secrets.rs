@@ -78,7 +78,7 @@ struct Wish<'a> {
 fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
     let control = session(common, FILE)?;
     if given.is_some_and(str::is_empty) {
-        return Err(input::nothing());
+        return Err(input::nothing("secrets set NAME"));
     }
     if given.is_some() {
         aside("warning: a value on the command line is seen by everybody who lists processes, and your shell keeps it");
@@ -86,9 +86,10 @@ fn set(common: &Common, wish: &Wish<'_>, given: Option<&str>) -> Outcome {
     control.permit(&Request::Write { target: control.named(wish.name, wish.layer) })?;
     let Destination { target, held, above, unasked } = control.place_for(wish.name, wish.layer)?;
     warn_of(&unasked);
+    warn_of_a_rotation(&control, &target);
     let bytes = match given {
         Some(value) => value.as_bytes().to_vec(),
-        None => input::value(wish.name)?,
+        None => input::value(wish.name, "secrets set NAME")?,
     };
     let expected = expected(wish.if_version, held.as_ref());
     let kind = match (wish.as_json, std::str::from_utf8(&bytes)) {
@@ -185,6 +186,21 @@ fn warn_of(unasked: &[(String, String)]) {
     for (layer, why) in unasked {
         aside(&format!("WARNING: {layer} can't be asked and may override this: {why}"));
     }
+}
+
+/// What is stored by hand while a rotation is under way makes that one LOST.
+fn warn_of_a_rotation(control: &Control, target: &Target) {
+    // What can't be read on now is as it was.
+    let _ = control.journal.catch_up();
+    let state = control.state();
+    let Some(live) = state.live_rotation(&target.layer, &target.name) else { return };
+    let (name, verb) = (live.name(), if live.promoted.is_some() { "rollback" } else { "abort" });
+    aside(&format!(
+        "WARNING: {name} of this secret is under way, begun by {}, at '{}': what is stored now makes it LOST. \
+         'quarterdeck rotate {verb} {name}' ends it first",
+        sanitise::line(&live.by, 80),
+        live.step
+    ));
 }
 
 /// Every secret of this session, worst first, and what could not be listed.

@@ -44,7 +44,7 @@ pub(super) fn run(words: &[String], within: Duration, stdin: Stdin, errand: &Err
     let program = program(words);
     let ran = match carry(words, &vars, input, within) {
         Ok(ran) => ran,
-        Err(why) => return Verdict::Trouble(why),
+        Err(verdict) => return verdict,
     };
     let hidden = hide::of(errand);
     let told = hidden.last_line(&ran.stderr.whole());
@@ -59,8 +59,8 @@ pub(super) fn run(words: &[String], within: Duration, stdin: Stdin, errand: &Err
     match (status.code(), status.signal()) {
         (Some(0), _) => Verdict::Yes(said),
         (Some(NOT_NOW), _) => Verdict::Trouble(with(format!("{program} says not now (exit 75)"), words)),
-        (Some(127), _) => Verdict::Trouble(with(format!("{program} is not there, or what it needs (exit 127)"), words)),
-        (Some(126), _) => Verdict::Trouble(with(format!("{program} may not be run (exit 126)"), words)),
+        (Some(127), _) => Verdict::Absent(with(format!("{program} is not there, or what it needs (exit 127)"), words)),
+        (Some(126), _) => Verdict::Absent(with(format!("{program} may not be run (exit 126)"), words)),
         (Some(code), _) => Verdict::No(with(format!("{program} ended with {code}"), words)),
         (None, Some(signal)) => Verdict::Trouble(with(format!("{program} was ended by signal {signal}"), words)),
         (None, None) => Verdict::Trouble(format!("{program} ended, and nobody knows how")),
@@ -76,7 +76,7 @@ pub(in super::super) fn made_by(words: &[String]) -> Result<SecretBytes, Backend
             .hint("Nothing was stored. Run the generator's command by hand, as this user.")
     };
     let ran = carry(words, &[("STEP", "generate")], Zeroizing::default(), GENERATES_WITHIN)
-        .map_err(|why| failed(ErrorKind::Unreachable, why))?;
+        .map_err(|verdict| failed(ErrorKind::Unreachable, verdict.words()))?;
     let Some(status) = ran.status else {
         let what = format!("{program} was not done after {} s and was ended", GENERATES_WITHIN.as_secs());
         return Err(failed(ErrorKind::Timeout, what));
@@ -137,9 +137,9 @@ impl Heard {
     }
 }
 
-fn carry(words: &[String], vars: &[(&str, &str)], input: Zeroizing<Vec<u8>>, within: Duration) -> Result<Ran, String> {
+fn carry(words: &[String], vars: &[(&str, &str)], input: Zeroizing<Vec<u8>>, within: Duration) -> Result<Ran, Verdict> {
     if words.first().is_none_or(String::is_empty) {
-        return Err("no command is configured".into());
+        return Err(Verdict::Absent("no command is configured".into()));
     }
     let mut command = command(words, within);
     command.env_clear().env("PATH", PATH).env("LANG", "C.UTF-8");
@@ -149,11 +149,17 @@ fn carry(words: &[String], vars: &[(&str, &str)], input: Zeroizing<Vec<u8>>, wit
     command.envs(vars.iter().map(|(name, value)| (OsString::from(format!("QUARTERDECK_{name}")), value)));
     // A relative name must not find what somebody put into the caller's folder.
     command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("{} can't be started: {error}", program(words)))?;
+    let mut child = command.spawn().map_err(|error| {
+        let why = format!("{} can't be started: {error}", program(words));
+        match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => Verdict::Absent(why),
+            _ => Verdict::Trouble(why),
+        }
+    })?;
     let ran = attend(&mut child, input, within);
     end_all(&mut child);
-    let status = child.wait().map_err(|error| error.to_string());
-    let (in_time, stdout, stderr) = ran?;
+    let status = child.wait().map_err(|error| Verdict::Trouble(error.to_string()));
+    let (in_time, stdout, stderr) = ran.map_err(Verdict::Trouble)?;
     let heard = |from: Receiver<Heard>| from.recv_timeout(LAST_WORDS).unwrap_or_default();
     let status = if in_time { Some(status?) } else { None };
     Ok(Ran { status, stdout: heard(stdout), stderr: heard(stderr) })

@@ -17,6 +17,8 @@ const LOOKS: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 /// As a shell tells it.
 const NOT_THERE: u8 = 127;
 const NOT_TO_BE_RUN: u8 = 126;
+/// The system has no room for it, or somebody is writing it: asked again.
+const NOT_NOW: u8 = 75;
 
 /// Runs the hook that its arguments name, and ends as it ends. To be called before any thread is there.
 pub fn hook_host() -> u8 {
@@ -39,7 +41,11 @@ pub fn hook_host() -> u8 {
         Ok(hook) => hook,
         Err(error) => {
             eprintln!("{} can't be started: {error}", program.to_string_lossy());
-            return if error.kind() == ErrorKind::NotFound { NOT_THERE } else { NOT_TO_BE_RUN };
+            return match error.kind() {
+                ErrorKind::NotFound => NOT_THERE,
+                ErrorKind::WouldBlock | ErrorKind::OutOfMemory | ErrorKind::ExecutableFileBusy => NOT_NOW,
+                _ => NOT_TO_BE_RUN,
+            };
         }
     };
     let_go_of_its_streams();

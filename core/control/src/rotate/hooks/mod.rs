@@ -63,6 +63,13 @@ pub enum Answered {
         /// How long it took.
         took: Duration,
     },
+    /// It is not there or may not be run: another try or another value changes nothing.
+    Absent {
+        /// In words.
+        why: String,
+        /// How long it took.
+        took: Duration,
+    },
     /// It could not be asked, or took too long.
     Trouble {
         /// In words.
@@ -89,6 +96,7 @@ pub fn run(hook: &Hook, errand: &Errand<'_>) -> Answered {
     match verdict {
         Verdict::Yes(note) => Answered::Yes { note: clean(note), took },
         Verdict::No(why) => Answered::No { why: clean(why), took },
+        Verdict::Absent(why) => Answered::Absent { why: clean(why), took },
         Verdict::Trouble(why) => Answered::Trouble { why: clean(why), took },
     }
 }
@@ -98,7 +106,16 @@ pub fn run(hook: &Hook, errand: &Errand<'_>) -> Answered {
 enum Verdict {
     Yes(String),
     No(String),
+    Absent(String),
     Trouble(String),
+}
+
+impl Verdict {
+    fn words(self) -> String {
+        match self {
+            Self::Yes(words) | Self::No(words) | Self::Absent(words) | Self::Trouble(words) => words,
+        }
+    }
 }
 
 fn seconds(within_s: u64) -> Duration {

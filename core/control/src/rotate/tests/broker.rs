@@ -11,14 +11,16 @@ use std::time::Duration;
 pub(super) enum Whim {
     /// It says no.
     No,
+    /// It is not there.
+    Absent,
     /// It can't be asked.
     Trouble,
     /// Somebody acts meanwhile, and it is done.
     Meanwhile(usize),
-}
-
     /// Somebody acts before it is done.
     Before(usize),
+}
+
 #[derive(Default)]
 struct Inner {
     accepts: BTreeSet<String>,
@@ -57,8 +59,6 @@ impl Broker {
         self.told(step, 1, Whim::Meanwhile(acts.len() - 1));
     }
 
-    pub(super) fn learns(&self, value: &str) {
-        self.inner().accepts.insert(value.into());
     /// At this step somebody does this first, once.
     pub(super) fn before(&self, step: Step, act: Act) {
         let mut acts = self.acts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,14 +66,16 @@ impl Broker {
         self.told(step, 1, Whim::Before(acts.len() - 1));
     }
 
+    pub(super) fn learns(&self, value: &str) {
+        self.inner().accepts.insert(value.into());
     }
 
-    pub(super) fn accepts(&self, value: &str) -> bool {
-        self.inner().accepts.contains(value)
     pub(super) fn forgets(&self, value: &str) {
         self.inner().accepts.remove(value);
     }
 
+    pub(super) fn accepts(&self, value: &str) -> bool {
+        self.inner().accepts.contains(value)
     }
 
     pub(super) fn accepted(&self) -> Vec<String> {
@@ -96,15 +98,16 @@ impl Broker {
         });
         match &whim {
             Some(Whim::No) => return Answered::No { why: "exit 1".into(), took },
+            Some(Whim::Absent) => return Answered::Absent { why: "set-key is not there (exit 127)".into(), took },
             Some(Whim::Trouble) => return Answered::Trouble { why: "took longer than 5 s".into(), took },
-            _ => {}
-        }
-        let yes = match errand.step {
             Some(Whim::Before(at)) => {
                 drop(inner);
                 self.acts.lock().unwrap_or_else(PoisonError::into_inner)[*at]();
                 inner = self.inner();
             }
+            _ => {}
+        }
+        let yes = match errand.step {
             Step::Set => {
                 inner.accepts.insert(value);
                 true

@@ -137,6 +137,17 @@ impl Desk {
         typed: Option<Value>,
         goes_on: &(dyn Fn() -> bool + Sync),
     ) -> Result<Stopped, Failure> {
+        self.run_as("rotate", control, number, typed, goes_on)
+    }
+
+    pub(super) fn run_as(
+        &self,
+        program: &str,
+        control: &Control,
+        number: u32,
+        typed: Option<Value>,
+        goes_on: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Stopped, Failure> {
         let runner = runner(control, number);
         let now = || self.moment();
         let pass = |span: Duration| self.pass(SignedDuration::try_from(span).expect("a span"));
@@ -161,7 +172,7 @@ impl Desk {
             control,
             number,
             runner: &runner,
-            program: "rotate",
+            program,
             readers: &self.readers,
             goes_on: &goes_on,
             tell: &tell,
@@ -179,6 +190,17 @@ impl Desk {
     /// The rotation as a reader who opens the journal now sees it.
     pub(super) fn rotation(&self, number: u32) -> Rotation {
         self.session("reader").state().rotation(number).expect("it is known").clone()
+    }
+
+    /// The journal's events of one type, as they are written.
+    pub(super) fn events(&self, kind: &str) -> Vec<serde_json::Value> {
+        let folder = std::fs::read_dir(self.folder.path().join("journal")).expect("a journal");
+        let mut files: Vec<_> = folder.map(|file| file.expect("a file").path()).collect();
+        files.retain(|file| file.extension().is_some_and(|end| end == "jsonl"));
+        files.sort();
+        let text: String = files.iter().map(|file| std::fs::read_to_string(file).expect("text")).collect();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        lines.filter(|event| event["event_type"] == kind).collect()
     }
 
     /// Nothing is pending, one value is accepted, and it is the one that readers get.

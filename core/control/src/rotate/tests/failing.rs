@@ -28,7 +28,9 @@ fn trouble_is_waited_for_and_told() {
         let desk = Desk::new(Numbers::Anew);
         let alice = desk.session("alice");
         desk.begin(&alice, plan(), None).expect("begun");
-        desk.shelf.told(operation, 8, Mischief::Answers(error(kind.clone())));
+        // In grace it is looked at now and then: what it doesn't answer there hinders nobody.
+        let times = if *operation == "inspect" { 30 } else { 8 };
+        desk.shelf.told(operation, times, Mischief::Answers(error(kind.clone())));
         let told = format!("{operation} {}", kind.code());
         let is_told = std::sync::atomic::AtomicBool::new(false);
         let stopped = desk.run_while(&alice, 1, None, &|| {
@@ -168,4 +170,47 @@ fn an_old_value_that_is_refused_already_is_no_reason_to_keep_it() {
     assert_eq!(desk.run(&alice, 1, None), Ok(Stopped::Over(Ending::Done)));
     let note = desk.rotation(1).past[0].note.clone();
     assert!(note.contains("refused already"), "{note}");
+
+    // Whoever goes back learns that it leads to a value that nobody accepts.
+    let desk = Desk::new(Numbers::Kept);
+    let alice = desk.session("alice");
+    desk.begin(&alice, plan(), None).expect("begun");
+    desk.broker.told(Step::Check, 1, Whim::No);
+    let in_grace = || desk.session("bob").state().rotation(1).is_some_and(|rotation| rotation.is_in_grace());
+    desk.run_while(&alice, 1, None, &|| !in_grace()).expect("it runs");
+    alice.rotation_ask(1, Ask::Back, "").expect("asked");
+    assert_eq!(desk.run(&alice, 1, None), Ok(Stopped::Over(Ending::RolledBack)));
+    let rotation = desk.rotation(1);
+    assert!(crate::rotate::was_refused_before(&rotation));
+    let restored = rotation.past.iter().find(|past| past.step == Step::Restore).expect("restored");
+    assert!(restored.note.contains("WARNING: it was refused already"), "{}", restored.note);
+}
+
+#[test]
+fn a_hook_that_is_not_there_is_asked_twice_and_leads_back_with_one_value() {
+    for step in [Step::Check, Step::Set, Step::Test] {
+        let desk = Desk::new(Numbers::Anew);
+        let alice = desk.session("alice");
+        desk.begin(&alice, plan(), None).expect("begun");
+        desk.broker.told(step, 2, Whim::Absent);
+        assert_eq!(desk.run(&alice, 1, None), Ok(Stopped::Over(Ending::RolledBack)), "{step}");
+        desk.is_tidy("old");
+        let rotation = desk.rotation(1);
+        assert_eq!(rotation.values, 1, "{step}: another value is no better");
+        let told = rotation.past.iter().find(|past| past.step == step && past.failed).expect("it is told");
+        assert!(told.note.contains("is not there"), "{}", told.note);
+    }
+    // Somebody put it there.
+    let desk = Desk::new(Numbers::Anew);
+    let alice = desk.session("alice");
+    desk.begin(&alice, plan(), None).expect("begun");
+    desk.broker.told(Step::Set, 1, Whim::Absent);
+    assert_eq!(desk.run(&alice, 1, None), Ok(Stopped::Over(Ending::Done)));
+    // After promote there is no way that leads round it.
+    let desk = Desk::new(Numbers::Anew);
+    let alice = desk.session("alice");
+    desk.begin(&alice, plan(), None).expect("begun");
+    desk.broker.told(Step::Retire, 2, Whim::Absent);
+    let stopped = desk.run(&alice, 1, None);
+    assert!(matches!(&stopped, Ok(Stopped::Asks(Question::Stuck { why })) if why.contains("not there")), "{stopped:?}");
 }

@@ -99,3 +99,24 @@ fn nobody_is_told_to_revoke_what_readers_get() {
     assert!(why.contains("the new value of this rotation can't be read") && why.contains("never version 3"), "{why}");
     desk.is_served();
 }
+
+#[test]
+fn a_set_that_ends_after_its_rotation_is_made_good_and_told() {
+    for numbers in BOTH {
+        let desk = Arc::new(Desk::new(numbers));
+        let (alice, bob) = (desk.session("alice"), desk.session("bob"));
+        desk.begin(&alice, plan(), None).expect("begun");
+        let own = Arc::downgrade(&desk);
+        let act = move || {
+            let desk = own.upgrade().expect("it is there");
+            desk.pass(jiff::SignedDuration::from_secs(40));
+            bob.rotation_ask(1, Ask::Abort, "").expect("asked");
+            let stopped = std::thread::scope(|scope| scope.spawn(|| desk.run(&bob, 1, None)).join().expect("no panic"));
+            assert_eq!(stopped, Ok(Stopped::Over(Ending::Aborted)));
+        };
+        desk.broker.before(Step::Set, Box::new(act));
+        let told = desk.run(&alice, 1, None).expect_err("it is no success").told();
+        assert!(told.what.contains("it was revoked again"), "{told:?}");
+        desk.is_tidy("old");
+    }
+}

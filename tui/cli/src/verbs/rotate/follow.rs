@@ -4,14 +4,17 @@
 use super::text;
 use crate::args::Common;
 use crate::output::{self, Outcome, Trouble};
-use quarterdeck_control::rotate::Begun;
 use quarterdeck_control::rotate::readers::Readers;
 use quarterdeck_control::rotate::run::{Stopped, run};
+use quarterdeck_control::rotate::{Begun, was_refused_before};
 use quarterdeck_control::serve::Control;
-use quarterdeck_domain::rotate::{Ending, Question, RotationRow, Step};
+use quarterdeck_domain::kill::Due;
+use quarterdeck_domain::rotate::{Course, Ending, Lease, Question, RotationRow, Step};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// While somebody else carries it on it is looked at so often.
@@ -43,12 +46,20 @@ pub(super) fn follow(control: &Arc<Control>, number: u32, role: Role) -> Outcome
     begun(control, Begun { number, typed: None, runner }, role)
 }
 
-/// Carries on what was begun here. Exit 0: done, or handed over. 1: went back, or somebody is asked. 7: LOST.
+/// Carries on what was begun here. Exit 0: done, handed over, or back because a person asked. 1: went back by itself, or
+/// somebody is asked. 7: LOST.
 pub(super) fn begun(control: &Arc<Control>, begun: Begun, role: Role) -> Outcome {
     let Begun { number, mut typed, runner } = begun;
     let leaves = leaving()?;
-    let told = Teller { control: control.clone(), number, as_json: role.as_json, told: AtomicUsize::new(0) };
     let watched = !role.stays && is_watched(control);
+    let told = Teller {
+        control: control.clone(),
+        number,
+        as_json: role.as_json,
+        stays: !watched,
+        told: AtomicUsize::new(0),
+        said: Mutex::default(),
+    };
     let is_left = || leaves.load(Ordering::Relaxed) || (watched && told.is_in_grace());
     let goes_on = || !is_left();
     let readers = Mutex::new(Readers::default());
@@ -59,7 +70,10 @@ pub(super) fn begun(control: &Arc<Control>, begun: Begun, role: Role) -> Outcome
         match stopped {
             Stopped::Over(ending) => return Ok(told.over(ending)),
             Stopped::Asks(question) => return Ok(told.asks(&question)),
-            Stopped::Carried(_) if goes_on() => std::thread::park_timeout(LOOKS),
+            Stopped::Carried(_) if goes_on() => {
+                told.tell_carried();
+                std::thread::park_timeout(LOOKS);
+            }
             Stopped::Carried(_) | Stopped::Told => return Ok(told.left(watched)),
         }
     }
@@ -83,7 +97,19 @@ struct Teller {
     control: Arc<Control>,
     number: u32,
     as_json: bool,
+    /// Nobody else is there to whom grace is left.
+    stays: bool,
     told: AtomicUsize,
+    said: Mutex<Said>,
+}
+
+/// What is said once.
+#[derive(Default)]
+struct Said {
+    grace: bool,
+    refused: bool,
+    /// Whose lease was waited for last.
+    carried: Option<String>,
 }
 
 impl Teller {
@@ -103,6 +129,60 @@ impl Teller {
             let line = format!("{:<12} {:<10} {:>9} {:>8}  {}", cells[0], cells[1], cells[2], cells[3], cells[4]);
             output::text(line.trim_end());
         }
+        self.tell_once(&row);
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// That the old value is refused already, and what is waited for in grace.
+    fn tell_once(&self, row: &RotationRow) {
+        let (rotation, mut said) = (&row.rotation, self.said());
+        if was_refused_before(rotation) && !std::mem::replace(&mut said.refused, true) {
+            output::aside(&format!(
+                "warning: the old value, version {}, was refused already before anything was done: no way back leads to \
+                 a value that works",
+                text::tame(&rotation.plan.from)
+            ));
+        }
+        let waits = rotation.is_in_grace() && rotation.step == Step::Grace && row.question.is_none();
+        let left = row.grace_left.filter(|left| waits && self.stays && left.is_positive());
+        let until = left.and_then(|left| quarterdeck_clock::utc().checked_add(left).ok());
+        if let Some(until) = until.filter(|_| !std::mem::replace(&mut said.grace, true)) {
+            let (name, until) = (rotation.name(), until.strftime("%Y-%m-%d %H:%M:%SZ"));
+            output::text(&format!("waiting until {until}: both values are valid; ^C leaves it, and a watcher, a"));
+            output::text(&format!("cockpit or 'quarterdeck rotate resume {name}' goes on"));
+        }
+    }
+
+    /// Who carries it on, and from when this may.
+    fn tell_carried(&self) {
+        let Some(row) = self.row() else { return };
+        let Some(lease) = row.rotation.lease.as_ref().filter(|_| !self.as_json) else { return };
+        let (who, mut said) = (text::tame(&lease.words()), self.said());
+        if said.carried.as_ref() == Some(&who) {
+            return;
+        }
+        let now = quarterdeck_clock::moment();
+        let left = match lease.until.judge(&now, &now) {
+            Due::In(left) => left.as_secs().max(1),
+            Due::Passed | Due::Doubtful { .. } => 1,
+        };
+        output::text(&match self.is_gone(lease) {
+            true => format!("{who} is gone: its lease ends in {left} s, then this takes over"),
+            false => {
+                format!("{who} carries it on; if it dies, this takes over when its lease ends ({left} s from now)")
+            }
+        });
+        said.carried = Some(who);
+    }
+
+    /// True for a process of this host that is not there any more.
+    fn is_gone(&self, lease: &Lease) -> bool {
+        let pid = i32::try_from(lease.pid).ok().and_then(Pid::from_raw);
+        let is_here = lease.host == self.control.surroundings.host;
+        is_here && pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
     }
 
     fn is_in_grace(&self) -> bool {
@@ -125,14 +205,21 @@ impl Teller {
     fn over(&self, ending: Ending) -> u8 {
         self.data();
         let name = format!("R-{}", self.number);
-        let why = self.row().and_then(|row| why(&row)).map(|why| format!(": {}", text::tame(&why))).unwrap_or_default();
+        let row = self.row();
+        let why = row.as_ref().and_then(why).map(|why| format!(": {}", text::tame(&why))).unwrap_or_default();
+        let was_asked = row.as_ref().is_some_and(|row| row.rotation.asked);
         let (line, status) = match ending {
             Ending::Done => (format!("{name} done: the new value is current, the old one is gone"), 0),
-            Ending::RolledBack => (format!("{name} rolled back{why}"), 1),
+            Ending::RolledBack => (format!("{name} rolled back{why}"), u8::from(!was_asked)),
             Ending::Aborted => (format!("{name} aborted{why}"), 0),
             Ending::Lost => (format!("{name} LOST{why}; theirs stays, ours is revoked"), 7),
         };
         self.say(&line);
+        if let Some(row) = row.filter(|_| ending == Ending::Lost) {
+            row.rotation.left_valid().iter().for_each(|left| self.say(&text::tame(left)));
+            let name = text::tame(&row.rotation.target().name);
+            self.say(&format!("next: try what is current now, nobody did here: 'quarterdeck secrets history {name}'"));
+        }
         status
     }
 
@@ -162,7 +249,6 @@ impl Teller {
 }
 
 fn why(row: &RotationRow) -> Option<String> {
-    use quarterdeck_domain::rotate::Course;
     match &row.rotation.course {
         Course::Forward => None,
         Course::Anew { why } | Course::Back { why, .. } => Some(why.clone()),

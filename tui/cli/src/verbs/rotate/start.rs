@@ -57,7 +57,7 @@ pub(super) fn run(common: &Common, wish: &Wish<'_>) -> Outcome {
 
 /// The new value, where only the broker issues it: hidden at a prompt, or piped in.
 fn typed(name: &str) -> Result<Value, Trouble> {
-    let bytes = input::value(&format!("the new value of {name}"))?;
+    let bytes = input::value(&format!("the new value of {name}"), &format!("rotate start {name}"))?;
     let kind = if std::str::from_utf8(&bytes).is_ok() { Kind::Text } else { Kind::Binary };
     Ok(Value { kind, bytes: bytes.into() })
 }

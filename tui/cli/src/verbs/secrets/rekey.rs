@@ -16,7 +16,7 @@ pub(super) fn run(common: &Common, new_key: Option<&str>, env_file: Option<&Path
     let control = session(common, super::FILE)?;
     control.permit(&Request::Rekey { layer: layer.to_owned() })?;
     let key = match new_key {
-        Some("-") => Some(input::value("the new key")?),
+        Some("-") => Some(input::value("the new key", "secrets rekey --new-key -")?),
         Some(given) => {
             aside(
                 "warning: a key on the command line is seen by everybody who lists processes; '--new-key -' reads it from standard input",
