@@ -318,7 +318,13 @@ impl Hands<'_> {
         Fact::GraceOver { readers }.into()
     }
 
-    pub(super) fn errand<'a>(&'a self, shelf: &'a Shelf<'_>, step: Step, version: &'a str, value: &'a Value) -> Errand<'a> {
+    pub(super) fn errand<'a>(
+        &'a self,
+        shelf: &'a Shelf<'_>,
+        step: Step,
+        version: &'a str,
+        value: &'a Value,
+    ) -> Errand<'a> {
         Errand {
             rotation: &shelf.label,
             id: &shelf.rotation.id,

@@ -92,8 +92,8 @@ fn person(control: &Control) -> String {
 fn known(control: &Control, number: u32) -> Result<Rotation, Failure> {
     // What can't be read on now is as it was; under the journal's lock it is read again.
     let _ = control.journal.catch_up();
-    control.state().rotation(number).cloned().ok_or_else(|| Failure::Senseless {
-        what: format!("there is no R-{number}"),
+    control.state().kept_rotation(number).cloned().map_err(|why| Failure::Senseless {
+        what: why.0,
         next: "'quarterdeck rotate status' shows which there are.".into(),
     })
 }
