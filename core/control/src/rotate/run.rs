@@ -209,6 +209,13 @@ impl Run<'_> {
         }
         let span = span(rotation);
         self.hold(rotation, now, span)?;
+        // Looked at before it is begun: once the old value's end was begun, only a person says what is to become of ours.
+        if matches!(effect, Effect::Retire { .. } | Effect::Drop { .. })
+            && !rotation.retiring
+            && let Some(lost) = found_lost(self.errand.control, rotation)
+        {
+            return self.tell(&lost).map(|_| ());
+        }
         if let Some(step) = effect.begins()
             && !self.tell(&Fact::Began { step })?
         {
