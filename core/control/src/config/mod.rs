@@ -168,6 +168,11 @@ impl Config {
                     left_aside.extend(aside);
                     merge::disarm(&mut table);
                 }
+                if !planted && place == here {
+                    let why = "who confirms, for how long both values are valid and what leads back counts only from your \
+                               own file and the machine's";
+                    strip(&mut table, &["rotate"], &place, why, &mut warnings);
+                }
                 if planted {
                     let why = "it belongs to somebody else, or everybody can write it";
                     strip(&mut table, &merge::PRIVILEGED, &place, why, &mut warnings);

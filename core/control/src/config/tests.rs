@@ -23,6 +23,26 @@ fn house(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 #[test]
+fn a_working_folder_does_not_say_who_confirms_a_rotation() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut surroundings = Surroundings::of_this_process();
+    let path = |name: &str| dir.path().join(name);
+    surroundings.vars = [("XDG_CONFIG_HOME".into(), path("config").into_os_string())].into();
+    (surroundings.cwd, surroundings.etc) = (path("work"), path("etc"));
+    let text = "[rotate]\nconfirm = \"devops\"\ngrace = \"1s\"\n";
+    for folder in ["config/quarterdeck", "work"] {
+        std::fs::create_dir_all(path(folder)).expect("a folder");
+    }
+    std::fs::write(path("work").join(FILE_NAME), text).expect("a file");
+    let load = || Config::load(&surroundings, Wanted::Named("paper")).expect("a configuration");
+    let config = load();
+    assert!(config.file.rotate.confirm.is_none() && config.file.rotate.grace.is_none(), "{:?}", config.file.rotate);
+    assert!(config.warnings.iter().any(|warning| warning.starts_with("[rotate] of ")), "{:?}", config.warnings);
+    std::fs::write(path("config/quarterdeck").join(FILE_NAME), text).expect("a file");
+    assert_eq!(load().file.rotate.confirm.as_deref(), Some("devops"), "the person's own file says it");
+}
+
+#[test]
 fn without_any_file_or_name_there_is_no_environment_and_no_error() {
     let folder = house(&[]);
     let config = Config::load(&world(folder.path(), &[]), Wanted::AsConfigured).expect("nothing is fine");
@@ -121,8 +141,10 @@ fn wrong_values_are_named_with_what_was_meant() {
         ("[[engine]]\nname='a/b'\n", "[[engine]] name"),
         ("[market]\nopen='09:30'\n", "[market] zone: it is missing"),
     ] {
-        let folder = house(&[("work/quarterdeck.toml", text)]);
-        let said = Config::load(&world(folder.path(), &[]), Wanted::AsConfigured).expect_err("wrong").to_string();
+        let folder = house(&[("home/.config/quarterdeck/quarterdeck.toml", text)]);
+        let home = folder.path().join("home").display().to_string();
+        let world = world(folder.path(), &[("HOME", &home)]);
+        let said = Config::load(&world, Wanted::AsConfigured).expect_err("wrong").to_string();
         assert!(said.contains(want), "{text}: {said}");
     }
 }
@@ -239,7 +261,7 @@ fn in_production_rotation_is_roots_to_configure() {
 #[test]
 fn what_is_said_of_a_rotation_wrongly_is_named_with_its_file_and_key() {
     for (text, want) in [
-        ("[[secret]]\nname='a'\ngrace='5'\n", "work/quarterdeck.toml [[secret]] a grace: '5' is not a duration"),
+        ("[[secret]]\nname='a'\ngrace='5'\n", "quarterdeck/quarterdeck.toml [[secret]] a grace: '5' is not a duration"),
         ("[[secret]]\nname='a'\ngrace='2d'\nperiod='1d'\n", "[[secret]] a grace: it is not shorter"),
         ("[[secret]]\nname='a'\ngenerator='pasword:32'\n", "did you mean 'password'"),
         ("[[secret]]\nname='a'\nretire='asq'\n", "did you mean 'ask'"),
