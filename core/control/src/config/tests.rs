@@ -141,10 +141,8 @@ fn wrong_values_are_named_with_what_was_meant() {
         ("[[engine]]\nname='a/b'\n", "[[engine]] name"),
         ("[market]\nopen='09:30'\n", "[market] zone: it is missing"),
     ] {
-        let folder = house(&[("home/.config/quarterdeck/quarterdeck.toml", text)]);
-        let home = folder.path().join("home").display().to_string();
-        let world = world(folder.path(), &[("HOME", &home)]);
-        let said = Config::load(&world, Wanted::AsConfigured).expect_err("wrong").to_string();
+        let folder = house(&[("work/quarterdeck.toml", text)]);
+        let said = Config::load(&world(folder.path(), &[]), Wanted::AsConfigured).expect_err("wrong").to_string();
         assert!(said.contains(want), "{text}: {said}");
     }
 }
@@ -277,8 +275,10 @@ fn what_is_said_of_a_rotation_wrongly_is_named_with_its_file_and_key() {
         ("[rotate.watch]\nsources=['ordrs']\n[[audit.source]]\nname='orders'\npath='o'\n", "did you mean 'orders'"),
         ("[rotate.wach]\nerrors=1\n", "did you mean 'watch'"),
     ] {
-        let folder = house(&[("work/quarterdeck.toml", text)]);
-        let said = Config::load(&world(folder.path(), &[]), Wanted::AsConfigured).expect_err("wrong").to_string();
+        let folder = house(&[("home/.config/quarterdeck/quarterdeck.toml", text)]);
+        let home = folder.path().join("home").display().to_string();
+        let world = world(folder.path(), &[("HOME", &home)]);
+        let said = Config::load(&world, Wanted::AsConfigured).expect_err("wrong").to_string();
         assert!(said.contains(want), "{text}: {said}");
     }
 }
