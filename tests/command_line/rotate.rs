@@ -191,7 +191,8 @@ fn what_is_given_up_and_what_did_not_work_goes_back() {
 #[test]
 fn while_both_are_valid_it_leads_back() {
     let house = house("");
-    let text = format!("[[secret]]\nname = \"{NAME}\"\nlayer = \"fernet\"\ngrace = \"10m\"\ngenerator = \"password:32\"\n");
+    let text =
+        format!("[[secret]]\nname = \"{NAME}\"\nlayer = \"fernet\"\ngrace = \"10m\"\ngenerator = \"password:32\"\n");
     house.write("home/.config/quarterdeck/quarterdeck.toml", text);
     let running = Running::start(house.command(house.program()).args(["rotate", "start", NAME, "--stay"]));
     let end = std::time::Instant::now() + PATIENCE;

@@ -173,10 +173,10 @@ mod tests {
             let error = crate::args::Line::try_parse_from(words).expect_err("it can't be read");
             misread(&error.to_string())["error"].clone()
         };
-        let told = read(&["quarterdeck", "--json", "frobnicate"]);
+        let told = read(&["quarterdeck", "--json", "xyzzy"]);
         assert_eq!(
             (told["what"].as_str(), told["next"].as_str(), told["status"].as_u64()),
-            (Some("unrecognized subcommand 'frobnicate'"), Some("quarterdeck [OPTIONS] [COMMAND]"), Some(2))
+            (Some("unrecognized subcommand 'xyzzy'"), Some("quarterdeck [OPTIONS] [COMMAND]"), Some(2))
         );
         assert_eq!(read(&["quarterdeck", "secrets"])["what"], "a verb is missing");
         let told = read(&["quarterdeck", "secrets", "get"]);

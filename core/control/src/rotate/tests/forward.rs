@@ -132,7 +132,8 @@ fn a_persons_step_is_asked_for_and_goes_on_when_it_is_said() {
     let desk = Desk::new(Numbers::Anew);
     let (alice, bob) = (desk.session("alice"), desk.session("bob"));
     let told = "make it known at the portal".to_owned();
-    desk.begin(&alice, Plan { set: Some(Hook::Person { told: told.clone(), undo: None }), ..plan() }, None).expect("begun");
+    desk.begin(&alice, Plan { set: Some(Hook::Person { told: told.clone(), undo: None }), ..plan() }, None)
+        .expect("begun");
     let question = Question::Person { step: Step::Set, told };
     assert_eq!(desk.run(&alice, 1, None), Ok(Stopped::Asks(question)));
     assert_eq!(desk.rotation(1).lease, None, "nobody has to wait for this runner");
