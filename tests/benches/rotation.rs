@@ -42,7 +42,7 @@ fn main() {
             rounds[ROUNDS / 2][at]
         };
         let name = format!("{kind:?}").to_lowercase();
-        let [plan, promoted, steps, hooks, command] = std::array::from_fn(|at| median(at));
+        let [plan, promoted, steps, hooks, command] = std::array::from_fn(&mut median);
         println!("{name:<8}{plan:>16}{promoted:>16}{steps:>18}{hooks:>18}{command:>16}");
     }
 }

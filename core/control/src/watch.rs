@@ -18,7 +18,8 @@ use quarterdeck_domain::audit::AuditLine;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::kill::KillRow;
 use quarterdeck_domain::overview::{BackendRow, JournalRow, SecretRow, SourceRow};
-use quarterdeck_domain::rotate::RotationRow;
+use quarterdeck_domain::request::Target;
+use quarterdeck_domain::rotate::{ReaderRow, RotationRow};
 use quarterdeck_domain::sanitise;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,6 +114,11 @@ impl Watch {
     /// The rotations as they are now, with their readers.
     pub fn rotations(&self) -> Vec<RotationRow> {
         self.eye.carrier.rows()
+    }
+
+    /// Who was heard to read a secret: for a plan.
+    pub fn readers_of(&self, target: &Target) -> Vec<ReaderRow> {
+        self.eye.carrier.readers_of(target)
     }
 
     /// Asks one layer, or all, at once; a wait before a restart ends.

@@ -287,7 +287,10 @@ impl Cockpit {
     }
 
     /// Feeds the model and does what it asks for.
-    fn take(&mut self, news: News, terminal: &Terminal) -> Option<u8> {
+    fn take(&mut self, mut news: News, terminal: &Terminal) -> Option<u8> {
+        if let (News::Planned { plan, .. }, Some(watch)) = (&mut news, &self.watch) {
+            plan.readers = watch.readers_of(&plan.plan.target);
+        }
         let effects = update(&mut self.model, news, quarterdeck_clock::utc());
         effects.into_iter().fold(None, |ending, effect| ending.or(self.act(effect, terminal)))
     }

@@ -15,7 +15,7 @@ use quarterdeck_domain::catalogue::EventKind;
 use quarterdeck_domain::event::Detail;
 use quarterdeck_domain::kill::Moment;
 use quarterdeck_domain::request::Target;
-use quarterdeck_domain::rotate::{Effect, Generator, Next, Question, Rotation, RotationRow, Step};
+use quarterdeck_domain::rotate::{Effect, Generator, Next, Question, ReaderRow, Rotation, RotationRow, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -80,12 +80,13 @@ impl Carrier {
         schedules: bool,
         tell: Tell,
     ) -> std::io::Result<Arc<Self>> {
+        let readers = Mutex::new(Readers::of_config(&control.config));
         let shared = Arc::new(Shared {
             control,
             program,
             schedules,
             tell,
-            readers: Mutex::default(),
+            readers,
             anchor: quarterdeck_clock::moment(),
             known: Mutex::default(),
             changed: Condvar::new(),
@@ -118,6 +119,11 @@ impl Carrier {
     /// What the layers hold, as they were listed last: what of it is due and allowed is begun.
     pub fn listed(&self, listings: &[LayerListing]) {
         self.shared.begin_due(listings, self.looker.thread());
+    }
+
+    /// Who was heard to read a secret: for a plan.
+    pub fn readers_of(&self, target: &Target) -> Vec<ReaderRow> {
+        self.shared.readers().of_target(target)
     }
 
     /// The rotations as they are now, with their readers.

@@ -8,6 +8,8 @@ use quarterdeck_control::rotate::readers::Readers;
 use quarterdeck_control::rotate::run::{Stopped, run};
 use quarterdeck_control::rotate::{Begun, was_refused_before};
 use quarterdeck_control::serve::Control;
+use quarterdeck_control::tail::{Tail, TailOptions};
+use quarterdeck_control::watch::sources;
 use quarterdeck_domain::kill::Due;
 use quarterdeck_domain::rotate::{Course, Ending, Lease, Question, RotationRow, Step};
 use rustix::io::Errno;
@@ -19,6 +21,9 @@ use std::time::Duration;
 
 /// While somebody else carries it on it is looked at so often.
 const LOOKS: Duration = Duration::from_millis(250);
+
+/// Lines of each file that are heard at first: who read it before the rotation began.
+const FIRST_LINES: usize = 10_000;
 
 /// How this process stands to it.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +67,8 @@ pub(super) fn begun(control: &Arc<Control>, begun: Begun, role: Role) -> Outcome
     };
     let is_left = || leaves.load(Ordering::Relaxed) || (watched && told.is_in_grace());
     let goes_on = || !is_left();
-    let readers = Mutex::new(Readers::default());
+    let readers = Arc::new(Mutex::new(Readers::of_config(&control.config)));
+    let _tail = hearing(control, &readers)?;
     loop {
         told.tell();
         let stopped = run(control, number, &runner, "rotate", typed.take(), &readers, &goes_on, &|| told.tell())?;
@@ -77,6 +83,15 @@ pub(super) fn begun(control: &Arc<Control>, begun: Begun, role: Role) -> Outcome
             Stopped::Carried(_) | Stopped::Told => return Ok(told.left(watched)),
         }
     }
+}
+
+/// Hears who reads and whose log-in fails, as a watcher does. Ends when it is dropped.
+fn hearing(control: &Control, readers: &Arc<Mutex<Readers>>) -> std::io::Result<Tail> {
+    let options = TailOptions { first_lines: FIRST_LINES, clock: quarterdeck_clock::utc };
+    let readers = readers.clone();
+    Tail::start(sources(control), options, move |news| {
+        readers.lock().unwrap_or_else(PoisonError::into_inner).hear(&news.lines);
+    })
 }
 
 fn leaving() -> Result<Arc<AtomicBool>, Trouble> {
