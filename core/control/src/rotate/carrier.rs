@@ -61,6 +61,8 @@ struct Known {
 
 /// So often it looks by itself.
 const LOOKS: Duration = Duration::from_secs(1);
+/// The same while nothing is under way.
+const RESTS: Duration = Duration::from_secs(5);
 /// A run that failed is tried again after so long.
 const PAUSE: Duration = Duration::from_secs(10);
 /// What is due is looked at so often.
@@ -174,7 +176,9 @@ impl Shared {
         let looker = std::thread::current();
         while self.goes_on() {
             self.look(&looker);
-            std::thread::park_timeout(LOOKS);
+            // With nothing under way the growth of the journal wakes it: an idle screen costs next to nothing.
+            let is_busy = self.control.state().rotations.values().any(Rotation::is_live);
+            std::thread::park_timeout(if is_busy { LOOKS } else { RESTS });
         }
     }
 
