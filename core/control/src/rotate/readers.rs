@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::watch::JOURNAL;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck_domain::audit::{AuditLine, Place};
+use quarterdeck_domain::person::Role;
 use quarterdeck_domain::request::Target;
 use quarterdeck_domain::rotate::{ReaderRow, Rotation, unit};
 use quarterdeck_domain::sanitise;
@@ -87,7 +88,9 @@ impl Readers {
                 continue;
             }
             if is_read(line) {
-                self.read(line, at);
+                if is_a_programs(line) {
+                    self.read(line, at);
+                }
             } else if is_failed_login(line) {
                 self.failed(line, at);
             }
@@ -261,6 +264,11 @@ fn forget(readers: &mut BTreeMap<String, Heard>, count: usize) -> usize {
     let mut ages: Vec<(Timestamp, String)> = readers.iter().map(|(name, heard)| (heard.last, name.clone())).collect();
     ages.sort();
     ages.iter().take(count).filter(|(_, name)| readers.remove(name).is_some()).count()
+}
+
+/// A reader is a program. What a person looks at through us is in our own journal, and keeps no old value alive.
+fn is_a_programs(line: &AuditLine) -> bool {
+    line.source.as_ref() != JOURNAL || line.beside().is_some_and(|beside| beside.role == Role::Service.name())
 }
 
 /// The program that a line tells of; where it names none, the source itself.

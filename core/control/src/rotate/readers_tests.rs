@@ -1,7 +1,7 @@
 //! Readers and errors from generated lines: names, times, versions, windows, and lines that no program should write.
 
 use super::*;
-use quarterdeck_domain::audit::Fields;
+use quarterdeck_domain::audit::{Beside, Fields};
 use quarterdeck_domain::foreign;
 use quarterdeck_domain::rotate::{Downtime, Fact, Generator, Limits, Plan, Retire, WatchRule};
 use quarterdeck_domain::severity::Severity;
@@ -139,11 +139,18 @@ fn only_the_sources_that_are_named_are_heard_and_the_journal_always() {
         Config { file: toml::from_str("[rotate.watch]\nsources=['orders']\n").expect("valid"), ..Config::default() };
     let mut readers = Readers::of_config(&config);
     let from = |source: &str| line(source, -100, source, "SECRET_READ", "prod/trader/key", "ok");
-    readers.hear_at(&[from("orders"), from("other"), from("journal")], at(0));
-    assert_eq!(readers.on_old(&key()), ["journal", "orders"]);
+    let by = |role: &str| {
+        let line = line("journal", -100, role, "SECRET_READ", "prod/trader/key", "ok");
+        line.saying(Beside { role: role.into(), ..Beside::default() })
+    };
+    // What a person looks at keeps no old value alive.
+    let journal = [from("journal"), by("devops"), by("none"), by("service")];
+    readers.hear_at(&[from("orders"), from("other")], at(0));
+    readers.hear_at(&journal, at(0));
+    assert_eq!(readers.on_old(&key()), ["orders", "service"]);
     let rows = readers.of(&key());
-    assert_eq!(rows[0].errors, None, "the journal would tell of no engine's log-in");
-    assert_eq!(rows[1].errors, Some(0));
+    assert_eq!(rows[0].errors, Some(0));
+    assert_eq!(rows[1].errors, None, "the journal would tell of no engine's log-in");
 }
 
 #[test]
