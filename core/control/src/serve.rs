@@ -210,18 +210,22 @@ impl Control {
         })
     }
 
-    /// Decides, and records a refusal. A verb asks this first of all, so that what is not allowed reaches no backend.
-    pub fn permit(&self, request: &Request) -> Result<(), Failure> {
-        let look_only = self.look_only();
+    /// What is decided of a request here. Records nothing: nothing was asked for yet.
+    pub(crate) fn decision(&self, request: &Request, look_only: Option<&str>) -> Decision {
         let situation = Situation {
             who: &self.who,
             environment: self.config.environment,
-            look_only: look_only.as_deref(),
+            look_only,
             classes: &self.classes,
             boundary: &self.boundary,
         };
+        decide(&situation, request)
+    }
+
+    /// Decides, and records a refusal. A verb asks this first of all, so that what is not allowed reaches no backend.
+    pub fn permit(&self, request: &Request) -> Result<(), Failure> {
         let asked = request.words();
-        let (failure, reasons) = match decide(&situation, request) {
+        let (failure, reasons) = match self.decision(request, self.look_only().as_deref()) {
             Decision::Permit => return Ok(()),
             Decision::Refuse(reasons) => (Failure::Refused { asked: asked.clone(), reasons: reasons.clone() }, reasons),
             Decision::NeedsApproval { by, why } => {

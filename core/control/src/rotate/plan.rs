@@ -9,7 +9,7 @@ use crate::serve::Control;
 use jiff::Timestamp;
 use quarterdeck_contract::{Capability, ErrorKind, Inspection, SecretName, Stage, VersionId, VersionInfo};
 use quarterdeck_domain::access::Class;
-use quarterdeck_domain::decide::{Decision, Situation, decide};
+use quarterdeck_domain::decide::Decision;
 use quarterdeck_domain::environment::Environment;
 use quarterdeck_domain::request::{Request, Target};
 use quarterdeck_domain::rotate::{Downtime, Generator, Limits, Plan, PlanRow, Rotation, unit};
@@ -162,17 +162,10 @@ fn sealed(environment: Option<Environment>, plan: Plan) -> Plan {
 
 /// Why the one who asks may not begin it, and whose signature it needs. Nothing is recorded: nothing was asked for yet.
 fn permission(control: &Control, target: &Target) -> (Vec<String>, Option<String>) {
-    let look_only = control.look_only();
-    let situation = Situation {
-        who: &control.who,
-        environment: control.config.environment,
-        look_only: look_only.as_deref(),
-        classes: &control.classes,
-        boundary: &control.boundary,
-    };
     let in_production = control.config.environment == Some(Environment::Production);
     let signed = || "a rotation in PRODUCTION needs a signed approval by governance, which can't be given yet".into();
-    match decide(&situation, &Request::Rotate { target: target.clone() }) {
+    let request = Request::Rotate { target: target.clone() };
+    match control.decision(&request, control.look_only().as_deref()) {
         Decision::NeedsApproval { why, .. } => (Vec::new(), Some(why)),
         Decision::Refuse(reasons) => (reasons, in_production.then(signed)),
         Decision::Permit | Decision::Crossed { .. } => (Vec::new(), in_production.then(signed)),

@@ -3,7 +3,7 @@
 
 use crate::serve::Control;
 use jiff::SignedDuration;
-use quarterdeck_domain::decide::{Decision, Situation, decide};
+use quarterdeck_domain::decide::Decision;
 use quarterdeck_domain::kill::Moment;
 use quarterdeck_domain::request::Request;
 use quarterdeck_domain::rotate::{Next, Rotation, RotationRow, Step};
@@ -15,15 +15,8 @@ impl Control {
     pub fn may_carry(&self, rotation: &Rotation) -> bool {
         let target = rotation.target();
         let is_here = self.mount(&target.layer).is_ok_and(|mount| !mount.is_missing());
-        let situation = Situation {
-            who: &self.who,
-            environment: self.config.environment,
-            look_only: None,
-            classes: &self.classes,
-            boundary: &self.boundary,
-        };
         let steer = Request::Steer { target: target.clone(), number: rotation.number };
-        is_here && decide(&situation, &steer) == Decision::Permit
+        is_here && self.decision(&steer, None) == Decision::Permit
     }
 }
 
